@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -64,9 +63,7 @@ class Simulator:
             OSError: a port is in use, or a TLS file cannot be used.
         """
         settings = self.simulation.settings
-        tls: ssl.SSLContext | None = None
-        if settings.tls_certificate is not None and settings.tls_key is not None:
-            tls = server_context(settings.tls_certificate, settings.tls_key)
+        tls = server_context(settings.tls_certificate, settings.tls_key)
         await self._runner.setup()
         listener = _listen(settings, settings.port)
         self.port = listener.getsockname()[1]

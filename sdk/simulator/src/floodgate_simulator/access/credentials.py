@@ -1,12 +1,23 @@
 """The credentials that the simulated platforms know, and the limits that belong to each."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from floodgate_simulator.settings import LimitScope, OverLimit
 
 PlatformName = Literal["genesys", "cxone"]
 DEFAULT_TOKEN_LIFE_SECONDS: dict[PlatformName, float] = {"genesys": 86_400, "cxone": 3_600}
+
+BUILT_IN: tuple[dict[str, Any], ...] = (
+    {"platform": "genesys", "client_id": "demo-genesys", "client_secret": "demo-genesys-secret"},
+    {
+        "platform": "cxone",
+        "client_id": "demo-cxone",
+        "client_secret": "demo-cxone-secret",
+        "access_key_id": "demo-access-key",
+        "access_key_secret": "demo-access-secret",
+    },
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,17 +62,8 @@ class Credential:
 
 
 def built_in_credentials() -> tuple[Credential, ...]:
-    """What every simulator knows from its start."""
-    return (
-        Credential(platform="genesys", client_id="demo-genesys", client_secret="demo-genesys-secret"),
-        Credential(
-            platform="cxone",
-            client_id="demo-cxone",
-            client_secret="demo-cxone-secret",
-            access_key_id="demo-access-key",
-            access_key_secret="demo-access-secret",
-        ),
-    )
+    """What every simulator knows from its start; the names are public, since they guard nothing."""
+    return tuple(Credential(**named) for named in BUILT_IN)
 
 
 class Credentials:

@@ -21,7 +21,8 @@ KINDS_THAT_STRIKE_ONCE: tuple[Kind, ...] = ("revoke", "close")
 ABORT = 1006
 NO_CODE = 1005
 LONGEST_REASON_BYTES = 123
-_STANDARD_CODES = (1000, 1001, 1002, 1003, 1005, 1006, *range(1007, 1015))
+STATUSES = range(200, 600)
+CODES = {*range(1000, 1004), *range(1005, 1015), *range(3000, 5000)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +51,9 @@ class Fault:
         allowed = ALLOWED_TARGETS[self.kind]
         if self.target not in allowed:
             raise ValueError(f"target of {self.kind} is {self.target!r}, but must be one of: {_listed(allowed)}.")
-        if not 200 <= self.status <= 599:
+        if self.status not in STATUSES:
             raise ValueError(f"status is {self.status}, but must lie between 200 and 599.")
-        if self.code not in _STANDARD_CODES and not 3000 <= self.code <= 4999:
+        if self.code not in CODES:
             raise ValueError(
                 f"code is {self.code}, but must be 1000-1003, 1005-1014 or 3000-4999 (1006 resets the TCP connection)."
             )
@@ -72,7 +73,7 @@ class Fault:
 
     @property
     def life_seconds(self) -> float | None:
-        """How long it lasts; None: until deleted. For slow_read, and hang of requests, ``seconds`` means a pause instead."""
+        """How long it lasts; None: until deleted. Where ``seconds`` means a pause, it says nothing about that."""
         is_pause = self.kind == "slow_read" or (self.kind == "hang" and self.target != "message")
         return None if is_pause else self.seconds
 

@@ -176,7 +176,7 @@ class Connection(asyncio.Protocol):
             return
         opcode = first_byte & frames.OPCODE
         try:
-            if opcode <= frames.BINARY and not first_byte & 0x30:
+            if opcode <= frames.BINARY and not first_byte & frames.RESERVED_BITS:
                 message = self._messages.add(first_byte, payload)
                 if message is not None:
                     self._take_message(message)

@@ -9,6 +9,7 @@ from floodgate_simulator.clock import unix_now
 from floodgate_simulator.sockets.messages import Message
 
 DEFAULT_RATE = 10.0
+HIGHEST_RATE = 1_000_000
 SHORTEST_TICK_SECONDS = 0.002
 MOST_IN_A_TICK = 1_000
 
@@ -26,8 +27,8 @@ class PushPlan:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be sent."""
-        if not 0 <= self.rate <= 1_000_000:
-            raise ValueError(f"rate is {self.rate}, but must lie between 0 and 1000000 messages a second.")
+        if not 0 <= self.rate <= HIGHEST_RATE:
+            raise ValueError(f"rate is {self.rate}, but must lie between 0 and {HIGHEST_RATE} messages a second.")
         if self.size < 0:
             raise ValueError(f"size is {self.size}, but must be 0 or more bytes.")
 
