@@ -1,0 +1,50 @@
+"""What all contestants stand on: a folder removed in the end, and the echo as the platform, plain and with TLS."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.bench.contestants.certificates import Certificates, make_certificates
+from tests.bench.contestants.program import REPOSITORY, Program, free_port, running
+
+_SIMULATOR_SOURCE = REPOSITORY / "sdk" / "simulator" / "src"
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """The folder for files of the run, and where the echo listens."""
+
+    folder: Path
+    plain_port: int
+    tls_port: int
+    certificates: Certificates
+
+
+@contextmanager
+def prepared_ground() -> Iterator[Ground]:
+    """A folder, certificates and two running echoes, for as long as the block lasts."""
+    with TemporaryDirectory(prefix="floodgate-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)  # nginx' worker is another user than root
+        certificates = make_certificates(folder)
+        ground = Ground(folder, free_port(), free_port(), certificates)
+        with running(_plain_echo(ground)), running(_tls_echo(ground)):
+            yield ground
+
+
+def _plain_echo(ground: Ground) -> Program:
+    return _echo(ground, "echo", ground.plain_port)
+
+
+def _tls_echo(ground: Ground) -> Program:
+    certificates = ground.certificates
+    tls = ("--tls-certificate", str(certificates.certificate), "--tls-key", str(certificates.key))
+    return _echo(ground, "echo-tls", ground.tls_port, *tls)
+
+
+def _echo(ground: Ground, name: str, port: int, *options: str) -> Program:
+    command = (sys.executable, "-m", "floodgate_simulator", "--port", "0", "--raw-echo", str(port), *options)
+    return Program(name, command, port, ground.folder, {"PYTHONPATH": str(_SIMULATOR_SOURCE)})

@@ -1,0 +1,106 @@
+"""What is measured, in which order: all contestants in turn within each situation, with fresh processes each round."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from tests.bench.contestants.contestant import PLAIN, TLS
+from tests.bench.contestants.ground import Ground
+from tests.bench.contestants.lineup import Build
+from tests.bench.contestants.program import running
+from tests.bench.decision import decision
+from tests.bench.readings import Readings
+from tests.bench.windows import Started
+
+SHAPES = ((16, 16), (16, 1), (400, 1))  # connections, messages in flight on each
+STOCK = ("daphne", "uvicorn")
+_STOCK_SHARE = 0.6  # a stock relay spends a whole core on few messages: a shorter window is as exact
+
+Measure = Callable[[Started], dict[str, float]]
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much is measured."""
+
+    rounds: int = 5
+    seconds: float = 1.5
+    idle_connections: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One round over started contestants. In each situation all have their turn before the next situation begins."""
+
+    started: Sequence[Started]
+    readings: Readings
+    plan: Plan
+    report: Report
+
+    def measure(self) -> None:
+        """Memory first, while the processes are fresh; pace last, since it follows from the throughput."""
+        relays = [one for one in self.started if one.session_id]
+        self._hold(relays, PLAIN)
+        self._hold(relays, TLS)
+        for connections, in_flight in SHAPES:
+            self._carry(self.started, PLAIN, connections, in_flight)
+            self._carry(relays, TLS, connections, in_flight)
+        self._greet()
+        self._pace([one for one in self.started if one.name not in STOCK])
+
+    def _hold(self, among: Sequence[Started], upstream: str) -> None:
+        self._in_turn(among, upstream, lambda one: one.hold(upstream, self.plan.idle_connections))
+
+    def _carry(self, among: Sequence[Started], upstream: str, connections: int, in_flight: int) -> None:
+        def measure(one: Started) -> dict[str, float]:
+            seconds = self.plan.seconds * (_STOCK_SHARE if one.name in STOCK else 1)
+            return one.carry(upstream, connections, in_flight, seconds)
+
+        self._in_turn(among, f"{connections}x{in_flight} {upstream}", measure)
+
+    def _greet(self) -> None:
+        self._in_turn(self.started, PLAIN, lambda one: one.greet(PLAIN, self.plan.seconds))
+
+    def _pace(self, among: Sequence[Started]) -> None:
+        pace = self._half_load(among)
+        if pace:
+            self._in_turn(among, PLAIN, lambda one: one.pace(PLAIN, pace, self.plan.seconds))
+
+    def _half_load(self, among: Sequence[Started]) -> float:
+        """Half of what ours carried in this round at 16x1; without ours, half of what the slowest carried."""
+        carried = {one.name: self.readings.latest(one.name, "messages_per_second", "16x1 plain") for one in among}
+        known = [rate for rate in carried.values() if rate]
+        return (carried.get("ours") or min(known, default=0.0)) / 2
+
+    def _in_turn(self, among: Sequence[Started], situation: str, measure: Measure) -> None:
+        for one in among:
+            metrics = measure(one)
+            self.readings.add(one.name, situation, metrics)
+            self.report(
+                f"{one.name}, {situation}: " + ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+            )
+
+
+def measure_rounds(ground: Ground, builds: Mapping[str, Build], plan: Plan, report: Report) -> Readings:
+    """Run all rounds. Who goes first changes from round to round."""
+    readings = Readings()
+    for number in range(plan.rounds):
+        first, in_order = number % len(builds), list(builds.values())
+        with _started(ground, [*in_order[first:], *in_order[:first]]) as started:
+            report(f"Round {number + 1} of {plan.rounds}")
+            Round(started, readings, plan, report).measure()
+        if "ours" in builds:
+            readings.add("ours", "five zones", decision())
+    return readings
+
+
+@contextmanager
+def _started(ground: Ground, builds: Sequence[Build]) -> Iterator[list[Started]]:
+    with ExitStack() as stack:
+        started = []
+        for build in builds:
+            contestant = build(ground)
+            session_id = stack.enter_context(running(contestant.program)) if contestant.program else 0
+            started.append(Started(contestant, session_id))
+        yield started
