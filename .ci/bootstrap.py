@@ -1,0 +1,123 @@
+"""Makes .venv and installs into it what is locked. Knows nothing of what runs there.
+
+Usage: python3 .ci/bootstrap.py requirements.txt [program ...]
+
+The programs, such as chromium, are what tests need besides: as root on Debian they are installed, elsewhere asked for.
+Runs on old Pythons too (from 3.7), so that they are refused by a sentence and not by a syntax error.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+OLDEST, NEWEST = (3, 11), (3, 14)
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+SOURCES = ("sdk/simulator/src",)  # packages of our own, used from where they lie: no network, no copy
+CONTAINED = {"requirements-dev.txt": ("requirements.txt",)}  # what else is installed by installing it
+DEBIAN_PACKAGES = {"chromium": "chromium", "haproxy": "haproxy", "nginx": "nginx", "node": "nodejs"}
+
+
+def main(requirements: str, programs: list[str]) -> None:
+    """Bring .venv to the state that ``requirements`` describes; costs next to nothing when it is there already."""
+    refuse_other_pythons()
+    with (ROOT / ".venv.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two makes at a time: the second waits and finds all done
+        make_environment()
+        install(requirements)
+        for program in programs:
+            provide(program)
+
+
+def refuse_other_pythons() -> None:
+    """Stop unless this Python can run Floodgate and make a virtual environment."""
+    here = sys.version_info[:2]
+    if not OLDEST <= here <= NEWEST:
+        wanted = "Floodgate needs Python {}.{} to {}.{}".format(*OLDEST, *NEWEST)
+        stop("{}, and this is {}.{}. Name another: make PYTHON=python3.13".format(wanted, *here))
+    if not (importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")):
+        stop("This Python comes without venv. On Debian or Ubuntu: apt-get install python3-venv")
+
+
+def make_environment() -> None:
+    """Make .venv, or make it anew when it is of another Python or broken."""
+    version = "{}.{}".format(*sys.version_info[:2])
+    packages = VENV / "lib" / f"python{version}" / "site-packages"
+    if not (PYTHON.exists() and packages.is_dir()):
+        say(f"Making .venv for Python {version}")
+        run([sys.executable, "-m", "venv", "--clear", str(VENV)], "Making .venv failed. The lines above say why.")
+    own = packages / "floodgate_sources.pth"
+    paths = "".join(os.path.relpath(ROOT / source, packages) + "\n" for source in SOURCES)
+    if not own.exists() or own.read_text() != paths:
+        own.write_text(paths)
+
+
+def install(requirements: str) -> None:
+    """Install a locked file, unless its stamp says that exactly this has been installed."""
+    if is_installed(requirements):
+        return
+    say(f"Installing {requirements}")
+    command = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+    failure = f"Installing {requirements} failed. The lines above say why; the network is needed this once."
+    run([*command, "--require-hashes", "--requirement", str(ROOT / requirements)], failure)
+    for name in (requirements, *CONTAINED.get(requirements, ())):
+        stamp(name).write_text(digest(name))
+
+
+def is_installed(requirements: str) -> bool:
+    """Whether the file has not changed since it was installed."""
+    return stamp(requirements).exists() and stamp(requirements).read_text() == digest(requirements)
+
+
+def stamp(requirements: str) -> Path:
+    """Where the digest of an installed file is kept."""
+    return VENV / f"{requirements}.installed"
+
+
+def digest(requirements: str) -> str:
+    """The file's digest."""
+    return hashlib.sha256((ROOT / requirements).read_bytes()).hexdigest()
+
+
+def provide(program: str) -> None:
+    """See that a program is there; as root on Debian, install it."""
+    if shutil.which(program):
+        return
+    package = DEBIAN_PACKAGES[program]
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        stop(f"{program} is missing and needed here. On Debian or Ubuntu: apt-get install {package}")
+    say(f"Installing {package}")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    failure = f"Installing {package} failed. The lines above say why. Install it by hand and try again."
+    run(["apt-get", "update", "-qq"], failure, environment)
+    run(["apt-get", "install", "-qq", "--yes", "--no-install-recommends", package], failure, environment)
+
+
+def run(command: list[str], failure: str, environment: dict[str, str] | None = None) -> None:
+    """Run a program whose output nobody parses; stop with ``failure`` when it fails."""
+    if subprocess.run(command, env=environment, stdout=sys.stderr, check=False).returncode:
+        stop(failure)
+
+
+def say(sentence: str) -> None:
+    """Tell what takes time."""
+    print(f"{sentence} ...", file=sys.stderr, flush=True)
+
+
+def stop(sentence: str) -> NoReturn:
+    """End with one line that says what to do."""
+    print(sentence, file=sys.stderr)
+    sys.exit(2)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])
