@@ -1,0 +1,184 @@
+"""Reads the process's environment and remembers every fault, so that all are told at once. Never tells a value."""
+
+from collections.abc import Callable, Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+from django.core.exceptions import ImproperlyConfigured
+from environ import Env
+
+Value = TypeVar("Value")
+
+TRUE_WORDS = ("true", "1", "yes", "on")
+FALSE_WORDS = ("false", "0", "no", "off", "")
+LEAST_RSA_BITS = 2048
+
+
+class Environment:
+    """Variables of one process, each by NAME or as a file by NAME_FILE.
+
+    A reader never raises: it notes the fault and answers with the default, so that ``refuse_faults``
+    can list all of them in one message.
+    """
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        """Read from ``variables``, usually ``os.environ``."""
+        self._variables = variables
+        self._faults: list[str] = []
+
+    def text(self, name: str, default: str = "", *, required: bool = False) -> str:
+        """The variable as it stands, without blanks around it. Empty counts as not set."""
+        value = self._content(name).strip()
+        if not value and required:
+            self._faults.append(f"{name} is not set. Set it, or {name}_FILE to a file that holds it.")
+        return value or default
+
+    def parsed(self, name: str, parse: Callable[[str], Value], default: Value, *, required: bool = False) -> Value:
+        """The variable as ``parse`` understands it; ``parse`` refuses by a ValueError that names what is allowed."""
+        value = self.text(name, required=required)
+        if not value:
+            return default
+        try:
+            return parse(value)
+        except ValueError as refusal:
+            self._faults.append(f"{name} is not usable: {refusal}")
+            return default
+
+    def integer(self, name: str, default: int, *, least: int, most: int) -> int:
+        """A whole number between ``least`` and ``most``."""
+
+        def parse(value: str) -> int:
+            if not value.lstrip("-").isdecimal() or not least <= int(value) <= most:
+                raise ValueError(f"it must be a whole number from {least:,} to {most:,}.")
+            return int(value)
+
+        return self.parsed(name, parse, default)
+
+    def switch(self, name: str) -> bool:
+        """On or off; off by default."""
+        return self.parsed(name, parse_switch, default=False)
+
+    def names(self, name: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """Names separated by commas."""
+        return self.parsed(name, parse_names, default)
+
+    def fault(self, sentence: str) -> None:
+        """Note a fault that lies between several variables."""
+        self._faults.append(sentence)
+
+    def refuse_faults(self) -> None:
+        """Stop the start if anything was wrong.
+
+        Raises:
+            ImproperlyConfigured: one line for each fault, with the variable's name and how to mend it.
+        """
+        if self._faults:
+            raise ImproperlyConfigured("The environment is not usable.\n- " + "\n- ".join(self._faults))
+
+    def _content(self, name: str) -> str:
+        path = self._variables.get(f"{name}_FILE", "")
+        if not path:
+            return self._variables.get(name, "")
+        try:
+            return Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            self._faults.append(f"{name}_FILE names a file that can't be read as text. Check its path and its rights.")
+            return ""
+
+
+def parse_switch(value: str) -> bool:
+    """Understand the usual words for on and off."""
+    word = value.lower()
+    if word not in (*TRUE_WORDS, *FALSE_WORDS):
+        raise ValueError("it must be true or false.")
+    return word in TRUE_WORDS
+
+
+def parse_names(value: str) -> tuple[str, ...]:
+    """Split at commas; blanks around a name do not count."""
+    return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def parse_url(*schemes: str) -> Callable[[str], str]:
+    """Understand an absolute URL of one of ``schemes``, and give it back without a slash at its end."""
+
+    def parse(value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in schemes or not (parts.hostname or parts.scheme == "unix"):
+            raise ValueError(f"it must be a URL that begins with {' or '.join(f'{scheme}://' for scheme in schemes)}.")
+        return value.rstrip("/")
+
+    return parse
+
+
+def parse_database(value: str) -> dict[str, object]:
+    """Understand a database URL as one of Django's DATABASES."""
+    if urlsplit(value).scheme not in ("postgres", "postgresql", "sqlite"):
+        raise ValueError("it must be a URL that begins with postgres:// or sqlite:///.")
+    return dict(Env.db_url_config(value))
+
+
+def parse_networks(value: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Understand addresses and networks, separated by commas."""
+    try:
+        return tuple(ip_network(name) for name in parse_names(value))
+    except ValueError as refusal:
+        sentence = "each must be an IP address or a network such as 10.0.0.0/8, separated by commas."
+        raise ValueError(sentence) from refusal
+
+
+def parse_credential_keys(value: str) -> tuple[str, ...]:
+    """Understand Fernet keys, separated by commas."""
+    keys = parse_names(value)
+    try:
+        for key in keys:
+            Fernet(key)
+    except ValueError as refusal:
+        sentence = "each key must be 32 random bytes in URL-safe base64, separated by commas."
+        raise ValueError(f"{sentence} `python -m controlplane.generate_keys` makes one.") from refusal
+    return keys
+
+
+def parse_signing_key(value: str) -> str:
+    """Understand an RSA private key in PEM, of at least 2048 bits."""
+    try:
+        key = load_pem_private_key(_with_line_breaks(value).encode(), password=None)
+    except (ValueError, TypeError) as refusal:
+        raise ValueError("it must be an RSA private key in PEM, without a password.") from refusal
+    if not isinstance(key, RSAPrivateKey) or key.key_size < LEAST_RSA_BITS:
+        raise ValueError(f"it must be an RSA key of at least {LEAST_RSA_BITS} bits.")
+    return _with_line_breaks(value)
+
+
+def parse_verification_key(value: str) -> str:
+    """Understand an RSA public key in PEM."""
+    try:
+        key = load_pem_public_key(_with_line_breaks(value).encode())
+    except ValueError as refusal:
+        raise ValueError("it must be an RSA public key in PEM.") from refusal
+    if not isinstance(key, RSAPublicKey) or key.key_size < LEAST_RSA_BITS:
+        raise ValueError(f"it must be an RSA key of at least {LEAST_RSA_BITS} bits.")
+    return _with_line_breaks(value)
+
+
+def public_key_of(signing_key: str) -> str:
+    """The public half of an RSA private key, both in PEM; of nothing, nothing."""
+    if not signing_key:
+        return ""
+    key = load_pem_private_key(signing_key.encode(), password=None)
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def _with_line_breaks(pem: str) -> str:
+    """A PEM in an environment variable often comes on one line, with its breaks written as backslash and n."""
+    return pem.replace("\\n", "\n").strip() + "\n"

@@ -1,0 +1,60 @@
+"""What load balancers and supervisors ask: is the process alive, and can it do its work."""
+
+from collections.abc import Callable
+
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from relay.store.pool import StoreUnavailable, blocking
+
+
+@require_safe
+@never_cache
+def livez(_request: HttpRequest) -> JsonResponse:
+    """The process answers. Asks nobody else, so that a broken database restarts nothing."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+@never_cache
+def readyz(_request: HttpRequest) -> JsonResponse:
+    """The process can do its work: 200, or 503 with what is missing. Says nothing of why: logs do."""
+    findings = {name: _outcome(finding) for name, finding in FINDINGS.items()}
+    is_ready = all(outcome == "ok" for outcome in findings.values())
+    answer = {"status": "ok" if is_ready else "unavailable", "findings": findings}
+    return JsonResponse(answer, status=200 if is_ready else 503)
+
+
+def database_answers() -> bool:
+    """Tell whether the database answers a query."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return True
+
+
+def redis_answers() -> bool:
+    """Tell whether Redis answers."""
+    return bool(blocking().ping())
+
+
+def migrations_are_applied() -> bool:
+    """Tell whether the database has the form that this code expects."""
+    executor = MigrationExecutor(connection)
+    return not executor.migration_plan(executor.loader.graph.leaf_nodes())
+
+
+FINDINGS: dict[str, Callable[[], bool]] = {
+    "database": database_answers,
+    "redis": redis_answers,
+    "migrations": migrations_are_applied,
+}
+
+
+def _outcome(finding: Callable[[], bool]) -> str:
+    try:
+        return "ok" if finding() else "failed"
+    except (DatabaseError, StoreUnavailable):
+        return "failed"

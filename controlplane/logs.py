@@ -1,0 +1,54 @@
+"""How this process writes logs: one JSON object a line to stdout. What is logged is decided where it happens."""
+
+import logging
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+SECRET_WORDS = ("secret", "token", "password", "authorization", "credential", "cookie")
+REDACTED = "[redacted]"
+
+
+def redact_secrets(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Last filter: a field whose name promises a secret never shows its value."""
+    for name in event:
+        if name != "event" and any(word in name.lower() for word in SECRET_WORDS):
+            event[name] = REDACTED
+    return event
+
+
+_SHARED: list[structlog.typing.Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.format_exc_info,
+    redact_secrets,
+]
+
+
+def log_configuration(level: str) -> dict[str, object]:
+    """Set up structlog, and give what Django's LOGGING wants, so that libraries' lines look like ours."""
+    structlog.configure(
+        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        cache_logger_on_first_use=True,
+    )
+    json_lines = {
+        "()": structlog.stdlib.ProcessorFormatter,
+        "processor": structlog.processors.JSONRenderer(),
+        "foreign_pre_chain": _SHARED,
+    }
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"json_lines": json_lines},
+        "handlers": {
+            "stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "json_lines"}
+        },
+        "root": {"handlers": ["stdout"], "level": level},
+        # Daphne's access lines hold the query string, where a secret could stand.
+        "loggers": {"daphne.http_protocol": {"level": "WARNING"}, "django.server": {"level": "WARNING"}},
+    }

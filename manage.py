@@ -1,0 +1,26 @@
+#!/usr/bin/env python
+"""Runs Django's and Floodgate's commands with the settings of controlplane/settings.py."""
+
+import os
+import sys
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import execute_from_command_line
+
+USAGE_FAULT = 2
+
+
+def main() -> None:
+    """Run a command; an unusable environment stops it at once with one message."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
+    try:
+        settings.configured or settings.DEBUG  # noqa: B018 - reading any setting loads the file
+    except ImproperlyConfigured as fault:
+        sys.stderr.write(f"{fault}\n")
+        sys.exit(USAGE_FAULT)
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,9 @@
+from tenants.models.channels import Channel as Channel
+from tenants.models.clients import OAuthClient as OAuthClient
+from tenants.models.members import Member as Member
+from tenants.models.members import User as User
+from tenants.models.platform_connections import PlatformConnection as PlatformConnection
+from tenants.models.policies import PolicyVersion as PolicyVersion
+from tenants.models.policies import ThrottlePolicy as ThrottlePolicy
+from tenants.models.tenants import Tenant as Tenant
+from tenants.models.zones import ThrottleZone as ThrottleZone

@@ -1,0 +1,151 @@
+"""A tenant's account on a contact-center platform: where it is, and its credential, which is never shown again."""
+
+import uuid
+from typing import ClassVar
+
+from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator
+from django.db import models
+
+from relay.store.client_records import Platform
+from tenants.models.visibility import OwnedQuerySet
+
+# Genesys' regions by their domain: relay/platforms builds hosts such as login.<domain> from it.
+GENESYS_REGIONS = (
+    ("mypurecloud.com", "us-east-1"),
+    ("use2.us-gov-pure.cloud", "us-east-2 (FedRAMP)"),
+    ("usw2.pure.cloud", "us-west-2"),
+    ("cac1.pure.cloud", "ca-central-1"),
+    ("sae1.pure.cloud", "sa-east-1"),
+    ("mypurecloud.ie", "eu-west-1"),
+    ("euw2.pure.cloud", "eu-west-2"),
+    ("mypurecloud.de", "eu-central-1"),
+    ("euc2.pure.cloud", "eu-central-2"),
+    ("apse1.pure.cloud", "ap-southeast-1"),
+    ("mypurecloud.com.au", "ap-southeast-2"),
+    ("mypurecloud.jp", "ap-northeast-1"),
+    ("apne2.pure.cloud", "ap-northeast-2"),
+    ("apne3.pure.cloud", "ap-northeast-3"),
+    ("aps1.pure.cloud", "ap-south-1"),
+    ("mec1.pure.cloud", "me-central-1"),
+    ("mxc1.pure.cloud", "mx-central-1"),
+    ("edee1.eusc-pure.cloud", "eusc-de-east-1 (sovereign)"),
+)
+GENESYS_TOKEN_URL = "https://login.{region}/oauth/token"  # noqa: S105 - an address
+GENESYS_SOCKET_URL = "wss://webapis.{region}/v2/websocket/{channel}"
+CXONE_DISCOVERY_URL = "https://cxone.niceincontact.com/.well-known/openid-configuration"
+CXONE_SOCKET_URL = "wss://api.nice-incontact.com/realtime/{tenant}/{channel}"
+
+require_http_url = URLValidator(
+    schemes=["http", "https"], message="Enter an address that begins with https:// or http://."
+)
+
+
+def validate_socket_template(template: str) -> None:
+    """Refuse a template that is no WebSocket address, or that has placeholders nobody fills.
+
+    Raises:
+        ValidationError: with what is allowed.
+    """
+    try:
+        address = template.format(region="region.example", tenant="tenant", channel="channel")
+    except (KeyError, IndexError, ValueError, AttributeError) as error:
+        raise ValidationError("Only {region}, {tenant} and {channel} can stand in the address.") from error
+    if not address.startswith(("ws://", "wss://")):
+        raise ValidationError("Enter an address that begins with wss:// or ws://.")
+    if "{channel}" not in template:
+        raise ValidationError("Write {channel} where the platform's channel belongs.")
+
+
+class PlatformConnectionQuerySet(OwnedQuerySet["PlatformConnection"]):
+    """Questions about platform connections."""
+
+
+class PlatformConnection(models.Model):
+    """A tenant's account on Genesys Cloud CX or NICE CXone."""
+
+    class PlatformName(models.TextChoices):
+        """The platforms that Floodgate knows."""
+
+        GENESYS = Platform.GENESYS.value, "Genesys Cloud CX"
+        CXONE = Platform.CXONE.value, "NICE CXone"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.ForeignKey("tenants.Tenant", on_delete=models.CASCADE, related_name="platform_connections")
+    name = models.CharField(max_length=100, help_text="What people call the account, such as Genesys production.")
+    platform = models.CharField(max_length=16, choices=PlatformName)
+    region = models.CharField(
+        max_length=64,
+        blank=True,
+        choices=GENESYS_REGIONS,
+        help_text="Where the Genesys organization lives. CXone has none.",
+    )
+    token_url = models.CharField(
+        max_length=500,
+        blank=True,
+        validators=[require_http_url],
+        help_text="Where tokens come from; for CXone, its discovery document. Empty: the platform's own.",
+    )
+    socket_url = models.CharField(
+        max_length=500,
+        blank=True,
+        validators=[validate_socket_template],
+        help_text="Where sockets lead, such as wss://host/v2/websocket/{channel}. Empty: the platform's own.",
+    )
+    platform_tenant = models.CharField(
+        max_length=100, blank=True, help_text="The tenant's id on CXone: it stands in the address of its sockets."
+    )
+    encrypted_credential = models.TextField(blank=True, editable=False)
+    ca_certificate = models.TextField(
+        blank=True, help_text="PEM of a private authority that signed the platform's certificate. Empty: the system's."
+    )
+    is_active = models.BooleanField(default=True, help_text="Without it, no channel leads through this account.")
+    throttle_policy = models.ForeignKey(
+        "tenants.ThrottlePolicy",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="limited_platform_connections",
+        help_text="Limits that all traffic to this account shares.",
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = PlatformConnectionQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["tenant__name", "name"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="platform_connection_name_once", fields=["tenant", "name"]),
+            models.CheckConstraint(
+                name="platform_connection_has_a_known_platform", condition=models.Q(platform__in=["genesys", "cxone"])
+            ),
+            models.CheckConstraint(
+                name="genesys_has_a_region_or_both_addresses",
+                condition=~models.Q(platform="genesys")
+                | ~models.Q(region="")
+                | (~models.Q(token_url="") & ~models.Q(socket_url="")),
+                violation_error_message="Choose a region, or enter both addresses.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        """The name."""
+        return self.name
+
+    @property
+    def has_credential(self) -> bool:
+        """Tell whether a credential is stored."""
+        return bool(self.encrypted_credential)
+
+    @property
+    def effective_token_url(self) -> str:
+        """Where tokens come from: its own address, or the platform's."""
+        if self.token_url:
+            return self.token_url
+        return CXONE_DISCOVERY_URL if self.platform == Platform.CXONE else GENESYS_TOKEN_URL.format(region=self.region)
+
+    @property
+    def effective_socket_url(self) -> str:
+        """The template of its sockets' addresses, in which only {tenant} and {channel} are left open."""
+        template = self.socket_url or (CXONE_SOCKET_URL if self.platform == Platform.CXONE else GENESYS_SOCKET_URL)
+        return template.replace("{region}", self.region)

@@ -1,0 +1,120 @@
+"""Control data as the relay needs it: built from the database in a fixed number of queries, and given to Redis."""
+
+from collections.abc import Iterable
+from functools import partial
+from uuid import UUID
+
+import structlog
+from django.db import transaction
+from django.db.models import Prefetch
+
+from relay.store.announcements import announce
+from relay.store.client_records import ChannelRecord, ClientRecord, Platform, PlatformConnectionRecord, replace_records
+from relay.store.pool import StoreUnavailable
+from relay.throttle.policy import PolicySnapshot, default_zones
+from tenants.models.channels import Channel
+from tenants.models.clients import OAuthClient
+from tenants.models.platform_connections import PlatformConnection
+from tenants.models.policies import PolicyVersion
+from tenants.models.tenants import Tenant
+
+DEFAULT_POLICY = PolicySnapshot("default", 0, default_zones())
+log = structlog.get_logger(__name__)
+
+
+def publish_on_commit(tenant_id: UUID) -> None:
+    """Give the relay what the current transaction changes, once it is certain."""
+    transaction.on_commit(partial(_publish_or_log, tenant_id))
+
+
+def publish_records(tenant_id: UUID) -> None:
+    """Put a tenant's client records into Redis and tell every relay.
+
+    The tenant's row is locked meanwhile: of two changes at the same time the later one is what stays.
+
+    Raises:
+        StoreUnavailable: Redis did not answer; `rebuild_records` does it within a minute of Redis being back.
+    """
+    with transaction.atomic():
+        tenant = Tenant.objects.select_for_update(no_key=True).filter(pk=tenant_id).first()
+        replace_records(str(tenant_id), build_records(tenant) if tenant else ())
+        announce(str(tenant_id))
+
+
+def build_records(tenant: Tenant) -> list[ClientRecord]:
+    """The record of each of a tenant's clients, disabled ones too: relays must close their connections."""
+    policies = published_policies(tenant)
+    channels = _channel_records(Channel.objects.filter(tenant=tenant).select_related("platform_connection"), policies)
+    names = tuple(sorted(record.name for record in channels.values()))
+    chosen = Prefetch("channels", queryset=Channel.objects.only("pk"))
+    clients = OAuthClient.objects.filter(tenant=tenant).prefetch_related(chosen)
+    return [
+        ClientRecord(
+            client_id=client.client_id,
+            name=client.name,
+            is_active=client.is_active,
+            tenant_id=str(tenant.pk),
+            tenant_slug=tenant.slug,
+            tenant_is_active=tenant.is_active,
+            scopes=client.scope_names,
+            tokens_valid_from=client.tokens_valid_from.timestamp(),
+            channels=tuple(channels[channel.pk] for channel in client.channels.all()),
+            tenant_channels=names,
+            policies=(
+                policies.get(client.throttle_policy_id, DEFAULT_POLICY),
+                *_policy(policies, tenant.throttle_policy_id),
+            ),
+        )
+        for client in clients
+    ]
+
+
+def published_policies(tenant: Tenant) -> dict[UUID | None, PolicySnapshot]:
+    """What is in force of each of a tenant's policies, by the policy's id."""
+    versions = PolicyVersion.objects.published().filter(policy__tenant=tenant).prefetch_related("zones")
+    return {version.policy_id: version.snapshot() for version in versions}
+
+
+def _channel_records(
+    channels: Iterable[Channel], policies: dict[UUID | None, PolicySnapshot]
+) -> dict[UUID, ChannelRecord]:
+    return {
+        channel.pk: ChannelRecord(
+            id=str(channel.pk),
+            name=channel.name,
+            platform_channel=channel.effective_platform_channel,
+            scope=channel.scope,
+            platform_connection=_connection_record(channel.platform_connection, policies),
+            policies=_policy(policies, channel.throttle_policy_id),
+        )
+        for channel in channels
+    }
+
+
+def _connection_record(
+    connection: PlatformConnection, policies: dict[UUID | None, PolicySnapshot]
+) -> PlatformConnectionRecord:
+    return PlatformConnectionRecord(
+        id=str(connection.pk),
+        name=connection.name,
+        platform=Platform(connection.platform),
+        is_active=connection.is_active,
+        token_url=connection.effective_token_url,
+        socket_url=connection.effective_socket_url,
+        platform_tenant=connection.platform_tenant,
+        encrypted_credential=connection.encrypted_credential,
+        ca_certificate=connection.ca_certificate,
+        policies=_policy(policies, connection.throttle_policy_id),
+    )
+
+
+def _policy(policies: dict[UUID | None, PolicySnapshot], policy_id: UUID | None) -> tuple[PolicySnapshot, ...]:
+    """What is in force of one policy: nothing where there is none, or none was published yet."""
+    return (policies[policy_id],) if policy_id in policies else ()
+
+
+def _publish_or_log(tenant_id: UUID) -> None:
+    try:
+        publish_records(tenant_id)
+    except StoreUnavailable:
+        log.exception("records_not_published", tenant_id=str(tenant_id))
