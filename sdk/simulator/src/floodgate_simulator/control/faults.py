@@ -46,7 +46,7 @@ async def order_fault(request: web.Request) -> web.StreamResponse:
 
 async def list_faults(request: web.Request) -> web.StreamResponse:
     """All faults, oldest first."""
-    return web.json_response({"faults": request.app[SIMULATION].faults.as_json(unix_now())})
+    return web.json_response(request.app[SIMULATION].faults.as_json(unix_now()))
 
 
 async def delete_faults(request: web.Request) -> web.StreamResponse:

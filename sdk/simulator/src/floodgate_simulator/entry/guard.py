@@ -52,8 +52,9 @@ def api_endpoint(platform: PlatformName, endpoint: AuthorizedEndpoint) -> Endpoi
     async def answer(request: web.Request) -> web.StreamResponse:
         token = find_token(request, platform)
         await meet_fault(request, "api", platform, None if token is None else token.credential.client_id)
-        headers = charge_window(live_token(request, platform), platform)
-        response = await endpoint(request, live_token(request, platform))
+        live = live_token(request, platform)
+        headers = charge_window(live, platform)
+        response = await endpoint(request, live)
         response.headers.update(headers)
         return response
 

@@ -1,5 +1,6 @@
 """From an HTTP request to an open socket: negotiation, and taking the transport over from the HTTP server."""
 
+import asyncio
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, cast
@@ -58,15 +59,20 @@ def negotiate(request: web.Request, *, compression: bool) -> tuple[Response, Ext
     return response, protocol.extensions[0] if protocol.extensions else None
 
 
-def take_over(request: web.Request, response: Response, connection: Connection) -> bytes:
-    """Send the 101 and let the connection be the transport's protocol; answer what a hasty client sent already.
+def own_transport(request: web.Request) -> asyncio.Transport:
+    """The transport that the request came by.
 
     Raises:
         Refused: the client went meanwhile.
     """
-    transport = request.transport
-    if transport is None:
+    if request.transport is None:
         raise Refused(web.Response(), counted_as="left")
+    return request.transport
+
+
+def take_over(request: web.Request, response: Response, connection: Connection) -> bytes:
+    """Send the 101 and let the connection be the transport's protocol; answer what a hasty client sent already."""
+    transport = own_transport(request)
     leftover = _Leftover()
     request.protocol.set_parser(cast(Any, leftover))
     transport.write(response.serialize())

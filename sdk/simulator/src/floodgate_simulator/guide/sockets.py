@@ -10,7 +10,7 @@ from floodgate_simulator.access.tokens import Token
 from floodgate_simulator.answers.platforms import ANSWERS
 from floodgate_simulator.clock import unix_now
 from floodgate_simulator.entry.guard import SIMULATION, Refused, find_token, live_token, meet_fault
-from floodgate_simulator.entry.upgrade import negotiate, take_over
+from floodgate_simulator.entry.upgrade import negotiate, own_transport, take_over
 from floodgate_simulator.limits import WindowState
 from floodgate_simulator.simulation import Simulation
 from floodgate_simulator.sockets.connection import Connection, Terms
@@ -67,6 +67,7 @@ async def _accept(request: web.Request, platform: PlatformName) -> Connection:
     _require_free_connection(simulation, token)
     terms = _agree(request, token)
     response, deflate = negotiate(request, compression=simulation.settings.compression)
+    own_transport(request)  # the books must not open a row for a client that went
     row = simulation.ledger.connection_opened(platform, token.credential.client_id, terms.channel, unix_now())
     connection = Connection(replace(terms, deflate=deflate), row, simulation.surroundings, request.protocol)
     hasty = take_over(request, response, connection)

@@ -71,7 +71,7 @@ class Connection(asyncio.Protocol):
         self._messages = MessageReader(terms.deflate, terms.max_message_bytes)
         self._pusher = Pusher(self._send, self._flush)
         self._outgoing: list[bytes] = []
-        self._reasons_not_to_read: set[str] = set()
+        self.reasons_not_to_read: set[str] = set()
         self._read_pause_seconds: float | None = None
         self._close_code_received: int | None = None
         self._is_open = True
@@ -108,7 +108,8 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Go on."""
         self.resume_reading("client does not read")
-        self._pusher.resume()
+        if self._is_open:
+            self._pusher.resume()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell all who must know."""
@@ -132,9 +133,10 @@ class Connection(asyncio.Protocol):
             self._write_frame(frames.server_frame(frames.FIN | frames.CLOSE, payload))
             self._flush()
             # The answer to the close must be read, whatever else keeps us from reading.
-            self._reasons_not_to_read.clear()
+            self.reasons_not_to_read.clear()
             self._read_pause_seconds = None
-            self._transport.resume_reading()
+            if not self._transport.is_closing():
+                self._transport.resume_reading()
             self._abort_later()
 
     def reset(self) -> None:
@@ -160,15 +162,15 @@ class Connection(asyncio.Protocol):
 
     def hold_reading(self, reason: str) -> None:
         """Stop reading for one more reason."""
-        self._reasons_not_to_read.add(reason)
+        self.reasons_not_to_read.add(reason)
         if not self._transport.is_closing():
             self._transport.pause_reading()
 
     def resume_reading(self, reason: str) -> None:
         """Read again, if this was the last reason not to."""
-        if reason in self._reasons_not_to_read:
-            self._reasons_not_to_read.remove(reason)
-            if not self._reasons_not_to_read and not self._transport.is_closing():
+        if reason in self.reasons_not_to_read:
+            self.reasons_not_to_read.remove(reason)
+            if not self.reasons_not_to_read and not self._transport.is_closing():
                 self._transport.resume_reading()
 
     def _take_frame(self, first_byte: int, payload: bytes) -> None:
