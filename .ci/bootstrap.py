@@ -66,7 +66,7 @@ def install(requirements: str) -> None:
     if is_installed(requirements):
         return
     say(f"Installing {requirements}")
-    command = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+    command = [str(PYTHON), "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input", "--no-compile"]
     failure = f"Installing {requirements} failed. The lines above say why; the network is needed this once."
     run([*command, "--require-hashes", "--requirement", str(ROOT / requirements)], failure)
     for name in (requirements, *CONTAINED.get(requirements, ())):

@@ -1,0 +1,10 @@
+from typing import ClassVar
+
+from django.db import models
+
+class PeriodicTask(models.Model):
+    name = models.CharField(max_length=200)
+    task = models.CharField(max_length=200)
+    enabled = models.BooleanField()
+    last_run_at = models.DateTimeField(null=True)
+    objects: ClassVar[models.Manager[PeriodicTask]]

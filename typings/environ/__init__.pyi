@@ -1,0 +1,3 @@
+class Env:
+    @classmethod
+    def db_url_config(cls, url: str, engine: str | None = None) -> dict[str, object]: ...

@@ -1,0 +1,29 @@
+from pathlib import Path
+from types import TracebackType
+
+class ValkeyServerError(Exception): ...
+
+class ValkeyServer:
+    data_dir: Path
+    def __init__(
+        self,
+        port: int | None = None,
+        host: str = "127.0.0.1",
+        data_dir: Path | None = None,
+        config: dict[str, object] | None = None,
+        persist: bool = False,
+        unix_socket_path: str | Path | None = None,
+        unix_socket_perm: str | int = "700",
+        **config_overrides: object,
+    ) -> None: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def connection_url(self) -> str: ...
+    def start(self, timeout: float = 10.0) -> None: ...
+    def stop(self, timeout: float = 5.0) -> None: ...
+    def is_running(self) -> bool: ...
+    def __enter__(self) -> ValkeyServer: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
