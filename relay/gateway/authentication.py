@@ -1,0 +1,137 @@
+"""Who is it? Reads the handshake and verifies its token, without a query: the signature, then the revocations."""
+
+import re
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import RSAKey
+
+from relay.protocol.denials import Denied, bad_request, token_invalid, token_missing
+
+AUDIENCE, TOKEN_TYPE, ALGORITHM = "floodgate", "at+jwt", "RS256"
+EXPIRY_LEEWAY_SECONDS = 5.0
+ISSUED_LEEWAY_SECONDS = 60.0  # a clock of web's may be ahead of ours
+REMEMBERED_TOKENS = 8192  # verified before: an RS256 signature costs 70 us and more
+TOKEN_IN_QUERY = ("access_token", "token")
+NEVER_FORWARDED = re.compile(  # hop by hop, made anew, or the client's secrets
+    r"host|connection|upgrade|keep-alive|te|trailer|transfer-encoding|content-length|authorization|cookie|expect"
+    r"|forwarded|x-forwarded-.*|x-real-ip|proxy-.*|sec-websocket-.*"
+)
+TICKET = "ticket."
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """What a client asked for, and with what. ``tenant_slug`` is empty where the path names no tenant."""
+
+    channel: str
+    tenant_slug: str
+    address: str
+    token: str = field(repr=False)
+    query: str = field(repr=False)
+    subprotocols: str
+    extensions: str
+    forwarded_headers: tuple[tuple[str, str], ...] = field(repr=False)
+
+    @classmethod
+    def from_scope(cls, scope: dict[str, object]) -> "Handshake":
+        """Read an ASGI scope that the router has matched.
+
+        Raises:
+            Denied: the token stands in the URL, where every log on the way would keep it.
+        """
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+        query = scope["query_string"].decode("latin-1")
+        if any(name in parse_qs(query) for name in TOKEN_IN_QUERY):
+            detail = "A token in a URL ends up in logs. Send it as Authorization: Bearer <token>."
+            raise Denied(bad_request("token_in_url", detail))
+        route = scope["url_route"]["kwargs"]
+        offered = [name.strip() for name in ",".join(_all(headers, "sec-websocket-protocol")).split(",")]
+        return cls(
+            channel=route["channel"],
+            tenant_slug=route.get("tenant", ""),
+            address=scope["client"][0] if scope["client"] else "",
+            token=_bearer(headers),
+            query=query,
+            subprotocols=", ".join(name for name in offered if name and not name.startswith(TICKET)),
+            extensions=", ".join(_all(headers, "sec-websocket-extensions")),
+            forwarded_headers=tuple(pair for pair in headers if not NEVER_FORWARDED.fullmatch(pair[0])),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a valid token says."""
+
+    tenant_id: str
+    client_id: str
+    token_id: str
+    issued_at: float
+    expires_at: float
+    scopes: frozenset[str]
+
+
+class TokenVerifier:
+    """Verifies access tokens (RFC 9068) with web's public key; remembers those it has seen."""
+
+    def __init__(self, verification_key: str, issuer: str) -> None:
+        """``verification_key`` is an RSA public key in PEM; ``issuer`` is web's address."""
+        self._key = RSAKey.import_key(verification_key)
+        self._issuer = issuer
+        self._seen: OrderedDict[str, Identity] = OrderedDict()
+
+    def verify(self, token: str) -> Identity:
+        """Say whose token it is.
+
+        Raises:
+            Denied: there is none, it is not ours, or it has ended.
+        """
+        if not token:
+            raise Denied(token_missing())
+        identity = self._seen.get(token)
+        if identity is None:
+            identity = self._read(token)
+            self._seen[token] = identity
+            if len(self._seen) > REMEMBERED_TOKENS:
+                self._seen.popitem(last=False)
+        if identity.expires_at + EXPIRY_LEEWAY_SECONDS < time.time():
+            raise Denied(token_invalid("The access token has ended. POST /oauth/token issues another."))
+        return identity
+
+    def _read(self, token: str) -> Identity:
+        wrong = Denied(token_invalid("This is no access token of this relay. POST /oauth/token issues one."))
+        try:
+            decoded = jwt.decode(token, self._key, algorithms=[ALGORITHM])
+        except (JoseError, ValueError) as error:
+            raise wrong from error
+        claims = decoded.claims
+        if decoded.header.get("typ") != TOKEN_TYPE or claims.get("iss") != self._issuer or claims.get("aud") != AUDIENCE:
+            raise wrong
+        try:
+            identity = Identity(
+                tenant_id=str(claims["tenant"]),
+                client_id=str(claims["client_id"]),
+                token_id=str(claims["jti"]),
+                issued_at=float(claims["iat"]),
+                expires_at=float(claims["exp"]),
+                scopes=frozenset(str(claims.get("scope", "")).split()),
+            )
+        except (KeyError, ValueError, TypeError) as error:
+            raise wrong from error
+        if identity.issued_at > time.time() + ISSUED_LEEWAY_SECONDS:
+            raise wrong
+        return identity
+
+
+def _all(headers: list[tuple[str, str]], wanted: str) -> list[str]:
+    return [value for name, value in headers if name == wanted]
+
+
+def _bearer(headers: list[tuple[str, str]]) -> str:
+    values = _all(headers, "authorization")
+    scheme, _, token = values[0].partition(" ") if len(values) == 1 else ("", "", "")
+    return token.strip() if scheme.lower() == "bearer" else ""

@@ -1,0 +1,104 @@
+"""The client's door: one handshake in, one running session out. It never sees a message."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from channels.consumer import AsyncConsumer
+from django.conf import settings
+
+from relay.gateway.admission import channel_for, spread_seconds
+from relay.gateway.authentication import Handshake, Identity
+from relay.gateway.server import take_over_extension
+from relay.gateway.session import Session
+from relay.gateway.worker import Connection, Worker
+from relay.protocol.denials import Denial, Denied, not_found, unavailable
+from relay.store.client_records import ClientRecord
+from relay.telemetry.counters import Flow
+from relay.upstream.dial import platform_link
+from relay.upstream.link import Link, LinkTarget
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+ACCEPTED = "accepted"
+DRAIN_RETRY_SECONDS = 1
+
+
+class RelayConsumer(AsyncConsumer):
+    """The whole life of a connection: each step is a word, and any of the handshake's may refuse."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one ASGI WebSocket scope."""
+        await receive()  # websocket.connect
+        worker: Worker = scope["state"]["worker"]
+        whose = ("", "")
+        try:
+            take_over = take_over_extension(scope)
+            _refuse_while_draining(worker)
+            worker.admission.admit_address(scope["client"][0])
+            handshake = Handshake.from_scope(scope)
+            identity = worker.verifier.verify(handshake.token)
+            client = await worker.policies.client_of(identity)
+            whose = (client.tenant_slug, client.client_id)
+            channel = channel_for(client, identity, handshake)
+            offers, spread = _offers(handshake), spread_seconds(client.client_id)
+            async with (
+                worker.admission.admitted(client, channel, handshake.address) as scope_ids,
+                platform_link(worker.platform_tokens, channel, offers, spread) as link,
+            ):
+                await send(_acceptance(link))
+                limits = worker.admission.limits(client, channel, scope_ids)
+                session = Session(link, limits, worker.counters, _flow(client, identity, channel.name), worker.room)
+                take_over(session.client)
+                session.begin()
+                worker.counters.handshakes[*whose, ACCEPTED] += 1
+                with worker.connected(Connection(identity, client.tenant_slug, channel.name, scope_ids, session)):
+                    await session.ended()
+        except Denied as denied:
+            worker.counters.handshakes[*whose, denied.denial.code] += 1
+            await refuse(send, denied.denial)
+
+
+async def unknown_path(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer 404 to a WebSocket path that is none of ours."""
+    await receive()
+    worker: Worker = scope["state"]["worker"]
+    try:
+        worker.admission.admit_address(scope["client"][0])
+        raise Denied(not_found())
+    except Denied as denied:
+        worker.counters.handshakes["", "", denied.denial.code] += 1
+        await refuse(send, denied.denial)
+
+
+async def refuse(send: Send, denial: Denial) -> None:
+    """Answer a handshake with an HTTP response instead of 101."""
+    start = {"type": "websocket.http.response.start", "status": denial.status, "headers": denial.all_headers()}
+    await send(start)
+    await send({"type": "websocket.http.response.body", "body": denial.body()})
+
+
+def _refuse_while_draining(worker: Worker) -> None:
+    if worker.is_draining:
+        detail = "This relay process is ending. Connect again: another one answers."
+        raise Denied(unavailable("draining", detail, DRAIN_RETRY_SECONDS))
+
+
+def _offers(handshake: Handshake) -> LinkTarget:
+    return LinkTarget(
+        subprotocols=handshake.subprotocols,
+        extensions=handshake.extensions,
+        headers=handshake.forwarded_headers,
+        query=handshake.query,
+        largest_message_bytes=settings.LARGEST_MESSAGE_BYTES,
+    )
+
+
+def _acceptance(link: Link) -> dict[str, Any]:
+    """Answer the client as the platform answered."""
+    headers = [(b"sec-websocket-extensions", link.extensions.encode("latin-1"))] if link.extensions else []
+    return {"type": "websocket.accept", "subprotocol": link.subprotocol or None, "headers": headers}
+
+
+def _flow(client: ClientRecord, identity: Identity, channel: str) -> Flow:
+    return Flow(client.tenant_slug, identity.client_id, channel, "")

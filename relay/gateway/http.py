@@ -1,0 +1,108 @@
+"""The relay's HTTP paths: health, metrics, and the token path, which is throttled here and answered by web."""
+
+import json
+from typing import Any
+
+import aiohttp
+import structlog
+from django.conf import settings
+
+from relay.gateway.consumer import Receive, Scope, Send
+from relay.gateway.worker import Worker
+from relay.protocol.denials import Denial, Denied, unavailable
+from relay.store.pool import StoreUnavailable
+from relay.telemetry.metrics import CONTENT_TYPE, metrics_page
+
+log = structlog.get_logger()
+TOKEN_PATH = "/oauth/token"  # noqa: S105
+LARGEST_TOKEN_REQUEST_BYTES = 16 * 1024
+PASSED_TO_WEB = ("authorization", "content-type")
+PASSED_BACK = ("content-type", "cache-control", "pragma", "www-authenticate", "retry-after")
+JSON = "application/json"
+
+
+async def http_door(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer one ASGI HTTP scope."""
+    worker: Worker = scope["state"]["worker"]
+    path, method = scope["path"].rstrip("/"), scope["method"]
+    if path == TOKEN_PATH:
+        await _forward_token_request(worker, scope, receive, send)
+    elif method not in ("GET", "HEAD"):
+        await _answer(send, 405, JSON, b'{"detail": "Only GET is answered here."}', [(b"allow", b"GET, HEAD")])
+    elif path == "/livez":
+        await _answer(send, 200, JSON, b'{"status": "ok"}')
+    elif path == "/readyz":
+        await _answer_readiness(worker, send)
+    elif path == "/metrics":
+        await _answer(send, 200, CONTENT_TYPE, metrics_page(worker.counters))
+    else:
+        detail = "The relay answers WebSocket paths, /oauth/token, /livez, /readyz and /metrics."
+        await _answer(send, 404, JSON, json.dumps({"detail": detail}).encode())
+
+
+async def _answer_readiness(worker: Worker, send: Send) -> None:
+    checks = {"draining": "yes" if worker.is_draining else "no", "redis": "ok"}
+    try:
+        await worker.redis.ping()
+    except StoreUnavailable as error:
+        checks["redis"] = type(error).__name__
+    is_ready = not worker.is_draining and checks["redis"] == "ok"
+    body = json.dumps({"status": "ok" if is_ready else "unavailable", "checks": checks}).encode()
+    await _answer(send, 200 if is_ready else 503, JSON, body)
+
+
+async def _forward_token_request(worker: Worker, scope: Scope, receive: Receive, send: Send) -> None:
+    try:
+        worker.admission.admit_address(scope["client"][0])
+        body = await _read_body(receive)
+        if body is None:
+            await _answer(send, 413, JSON, b'{"error": "invalid_request", "error_description": "The body is too long."}')
+            return
+        await _ask_web(worker, scope, body, send)
+    except Denied as denied:
+        denial = denied.denial
+        await _answer(send, denial.status, "application/problem+json", denial.body(), denial.all_headers()[1:])
+
+
+async def _ask_web(worker: Worker, scope: Scope, body: bytes, send: Send) -> None:
+    sent = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    headers = {name: value for name, value in sent.items() if name in PASSED_TO_WEB}
+    headers["X-Forwarded-For"] = scope["client"][0]
+    url = settings.TOKEN_FORWARD_URL + TOKEN_PATH
+    try:
+        async with worker.http.request(scope["method"], url, data=body, headers=headers, allow_redirects=False) as answer:
+            back = [(name.lower().encode(), value.encode("latin-1")) for name, value in answer.headers.items()]
+            passed = [pair for pair in back if pair[0].decode() in PASSED_BACK]
+            await _answer(send, answer.status, "", await answer.read(), passed)
+    except (aiohttp.ClientError, TimeoutError) as error:
+        log.warning("token_endpoint_unreachable", error=type(error).__name__)
+        raise Denied(_web_unreachable()) from error
+
+
+def _web_unreachable() -> Denial:
+    return unavailable("token_endpoint_unreachable", "Tokens can't be issued at the moment.", 2)
+
+
+async def _read_body(receive: Receive) -> bytes | None:
+    """The request's body, or none if it is longer than a token request can be."""
+    body = b""
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > LARGEST_TOKEN_REQUEST_BYTES:
+            return None
+        if not message.get("more_body", False):
+            return body
+
+
+async def _answer(
+    send: Send, status: int, content_type: str, body: bytes, headers: list[tuple[bytes, bytes]] | None = None
+) -> None:
+    all_headers: list[tuple[bytes, bytes]] = [*(headers or []), (b"content-length", str(len(body)).encode())]
+    if content_type:
+        all_headers.append((b"content-type", content_type.encode()))
+    if not any(name == b"cache-control" for name, _ in all_headers):
+        all_headers.append((b"cache-control", b"no-store"))
+    start: dict[str, Any] = {"type": "http.response.start", "status": status, "headers": all_headers}
+    await send(start)
+    await send({"type": "http.response.body", "body": body})

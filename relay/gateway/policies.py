@@ -1,0 +1,126 @@
+"""The snapshot cache: what this process knows of clients, and how a change reaches connections that are open.
+
+Records come from Redis; where Redis has none they are rebuilt from the database, in a thread.
+"""
+
+import asyncio
+import time
+from typing import Protocol
+
+import redis.asyncio
+import structlog
+from asgiref.sync import sync_to_async
+from django.db import DatabaseError
+
+from relay.gateway.authentication import Identity
+from relay.protocol.denials import Denied, token_invalid, unavailable
+from relay.store.announcements import EVERY_TENANT, changed_tenants
+from relay.store.client_records import ClientRecord, RecordsMissing, load_record
+from relay.store.pool import StoreUnavailable
+from relay.store.revocations import load_revoked_tokens
+from tenants.snapshots import publish_records
+
+log = structlog.get_logger()
+REBUILD_SECONDS = 5.0
+MOST_RECORDS = 20_000
+UNAVAILABLE = (StoreUnavailable, RecordsMissing, DatabaseError, TimeoutError)
+RETRY_AFTER_SECONDS = 2
+
+
+class Connected(Protocol):
+    """Who is connected to this process."""
+
+    def clients_of(self, tenant_id: str) -> set[str]:
+        """Ids of the tenant's clients that have a connection."""
+
+    def apply_change(self, tenant_id: str) -> None:
+        """Hold the tenant's connections to the records as they are now."""
+
+
+class Policies:
+    """Client records and revocations as last heard, and who must be told when they change."""
+
+    def __init__(self, redis_on_loop: redis.asyncio.Redis, connected: Connected) -> None:
+        """Tell ``connected`` after a tenant's records were loaded again."""
+        self._redis = redis_on_loop
+        self._connected = connected
+        self._records: dict[tuple[str, str], ClientRecord] = {}
+        self._revoked: dict[str, frozenset[str]] = {}
+        self._rebuilding: dict[str, asyncio.Task[None]] = {}
+
+    async def client_of(self, identity: Identity) -> ClientRecord:
+        """The record of the client that a token names.
+
+        Raises:
+            Denied: the client is gone or disabled, the token was revoked, or nobody can tell.
+        """
+        record = self.known(identity)
+        if record is None:
+            try:
+                record = await self._load(identity.tenant_id, identity.client_id)
+            except UNAVAILABLE as error:
+                log.warning("client_record_unavailable", tenant=identity.tenant_id, error=type(error).__name__)
+                detail = "Clients can't be looked up at the moment."
+                raise Denied(unavailable("store_unavailable", detail, RETRY_AFTER_SECONDS)) from error
+        if record is None or not self.is_valid(identity, record):
+            raise Denied(token_invalid("The access token was revoked, or its client was disabled."))
+        return record
+
+    def known(self, identity: Identity) -> ClientRecord | None:
+        """The record of a client as last heard, without asking anyone."""
+        return self._records.get((identity.tenant_id, identity.client_id))
+
+    def is_valid(self, identity: Identity, record: ClientRecord) -> bool:
+        """Tell whether a token of the client still counts."""
+        is_revoked = identity.token_id in self._revoked.get(identity.tenant_id, ())
+        return record.is_active and not is_revoked and identity.issued_at >= record.tokens_valid_from
+
+    async def follow(self) -> None:
+        """Load again what is announced as changed, for ever."""
+        async for tenant_id in changed_tenants():
+            known = {tenant for tenant, _ in self._records}
+            tenants = known if tenant_id == EVERY_TENANT else known & {tenant_id}
+            for tenant in tenants:
+                try:
+                    await self._reload(tenant)
+                except UNAVAILABLE as error:
+                    log.warning("reload_failed", tenant=tenant, error=type(error).__name__)
+
+    async def _reload(self, tenant_id: str) -> None:
+        started = time.monotonic()
+        connected = self._connected.clients_of(tenant_id)
+        for tenant, client_id in list(self._records):
+            if tenant == tenant_id and client_id not in connected:
+                del self._records[tenant, client_id]  # loaded again when somebody comes
+        for client_id in connected:
+            await self._load(tenant_id, client_id)
+        if connected:
+            self._connected.apply_change(tenant_id)
+            log.info("control_data_reloaded", tenant=tenant_id, clients=len(connected), seconds=time.monotonic() - started)
+
+    async def _load(self, tenant_id: str, client_id: str) -> ClientRecord | None:
+        try:
+            record = await load_record(self._redis, tenant_id, client_id)
+        except RecordsMissing:
+            await self._rebuild(tenant_id)
+            record = await load_record(self._redis, tenant_id, client_id)
+        self._revoked[tenant_id] = await load_revoked_tokens(self._redis, tenant_id)
+        self._records.pop((tenant_id, client_id), None)
+        if record is not None:
+            if len(self._records) >= MOST_RECORDS:
+                del self._records[next(iter(self._records))]
+            self._records[tenant_id, client_id] = record
+        return record
+
+    async def _rebuild(self, tenant_id: str) -> None:
+        """Have the tenant's records written again; one rebuild serves all that wait for it."""
+        task = self._rebuilding.get(tenant_id)
+        if task is None:
+            task = asyncio.create_task(self._rebuild_in_thread(tenant_id), name=f"rebuild of {tenant_id}")
+            self._rebuilding[tenant_id] = task
+            task.add_done_callback(lambda _: self._rebuilding.pop(tenant_id, None))
+        await asyncio.shield(task)
+
+    async def _rebuild_in_thread(self, tenant_id: str) -> None:
+        async with asyncio.timeout(REBUILD_SECONDS):
+            await sync_to_async(publish_records, thread_sensitive=False)(tenant_id)

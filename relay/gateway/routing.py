@@ -1,0 +1,34 @@
+"""The relay's ASGI application: which path leads to which door, and what lives as long as the process."""
+
+from contextlib import AsyncExitStack
+from typing import Any
+
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.urls import re_path
+
+from relay.gateway.consumer import Receive, RelayConsumer, Scope, Send, unknown_path
+from relay.gateway.http import http_door
+from relay.gateway.worker import running_worker
+
+CHANNEL = r"(?P<channel>[a-z0-9][a-z0-9_-]{0,63})"
+TENANT = r"(?P<tenant>[a-z0-9-]{1,64})"
+
+websocket_paths = [
+    re_path(rf"^v2/websocket/{CHANNEL}\Z", RelayConsumer.as_asgi()),
+    re_path(rf"^realtime/{TENANT}/{CHANNEL}\Z", RelayConsumer.as_asgi()),
+    re_path(r"", unknown_path),
+]
+
+
+async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
+    """Make the worker when the process starts, end it when the process ends."""
+    state: dict[str, Any] = scope["state"]
+    async with AsyncExitStack() as stack:
+        await receive()  # lifespan.startup
+        state["worker"] = await stack.enter_async_context(running_worker())
+        await send({"type": "lifespan.startup.complete"})
+        await receive()  # lifespan.shutdown
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+application = ProtocolTypeRouter({"websocket": URLRouter(websocket_paths), "http": http_door, "lifespan": lifespan})

@@ -1,0 +1,145 @@
+"""One connection and its link, from accept to close: two splices, and who tells whom when one side ends."""
+
+import asyncio
+from dataclasses import dataclass
+
+from relay.gateway.splice import FrameLimits, Splice, Stop
+from relay.gateway.waiting import WaitingRoom
+from relay.protocol.close_codes import CloseCode, close_reason
+from relay.protocol.frames import FrameScanner, ProtocolViolation, close_frame
+from relay.telemetry.counters import Counters, Flow
+from relay.throttle.verdict import Verdict
+from relay.upstream.link import Link
+
+LINGER_SECONDS = 2.0  # how long a closed client may take to read its Close frame
+FLUSH_SECONDS = 30.0  # how long a platform may take to read what its client left behind
+GOING_AWAY = 1001
+NS_PER_MS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """The limiters of both directions."""
+
+    to_platform: FrameLimits
+    to_client: FrameLimits
+
+
+class Session:
+    """Splices a client's socket and its link together, and closes both with a reason."""
+
+    def __init__(self, link: Link, limits: SessionLimits, counters: Counters, flow: Flow, room: WaitingRoom) -> None:
+        """Make both sides; nothing flows until ``begin``. ``flow`` names the counters, less the direction."""
+        self._loop = asyncio.get_running_loop()
+        self._link = link
+        self._counters = counters
+        self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._sides_left = 2
+        self._is_closing = False
+        self._timer: asyncio.TimerHandle | None = None
+        self.client = Splice(
+            self, _scanner(link, masked=True), limits.to_platform, counters.flow(flow._replace(direction="to_platform")), room
+        )
+        self.platform = Splice(
+            self, _scanner(link, masked=False), limits.to_client, counters.flow(flow._replace(direction="to_client")), room
+        )
+        self.client.peer, self.platform.peer = self.platform, self.client
+
+    def begin(self) -> None:
+        """Join the link, once the client's socket has been taken over."""
+        self.platform.connection_made(self._link.transport)
+        self._link.transport.set_protocol(self.platform)
+        self._link.hand_over(self.platform)
+        self.platform.go_on(Stop.NOT_YET)
+        self.client.go_on(Stop.NOT_YET)
+
+    async def ended(self) -> None:
+        """Wait until both sockets are gone. Cancelled, it tears them down."""
+        try:
+            await self._ended
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._abort()
+
+    def adopt(self, limits: SessionLimits) -> None:
+        """Go on under another version of the policies."""
+        self.client.adopt(limits.to_platform)
+        self.platform.adopt(limits.to_client)
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        """End the connection: the client is told ``code`` and ``reason``, the platform that its client goes away."""
+        if self._is_closing or self._ended.done():
+            return
+        self._is_closing = True
+        self._counters.closes["floodgate", code] += 1
+        self.client.end_with(close_frame(GOING_AWAY, reason, masked=True))
+        self.platform.end_with(close_frame(code, reason, masked=False))
+        self._linger()
+
+    def side_violated(self, side: Splice, violation: ProtocolViolation) -> None:
+        """Close on whoever broke the protocol with its own code, and tell the other side."""
+        if side is self.client:
+            self.close(violation.code, violation.reason)
+            return
+        self._is_closing = True
+        self._counters.closes["floodgate", CloseCode.PLATFORM_LOST] += 1
+        reason = close_reason("platform_protocol_error", cause=violation.reason.partition(";")[0])
+        self.client.end_with(close_frame(violation.code, violation.reason, masked=True))
+        self.platform.end_with(close_frame(CloseCode.PLATFORM_LOST, reason, masked=False))
+        self._linger()
+
+    def side_exceeded(self, verdict: Verdict) -> None:
+        """Close a connection that has waited for longer than its policy lets it."""
+        retry_after_ms = max(1, verdict.wait_ns // NS_PER_MS)
+        self.close(CloseCode.RATE_LIMITED, close_reason("rate_limited", zone=verdict.zone, retry_after_ms=retry_after_ms))
+
+    def side_lost(self, side: Splice) -> None:
+        """End the other side in the way that its endpoint can understand."""
+        self._sides_left -= 1
+        if not self._sides_left:
+            if not self._ended.done():
+                self._ended.set_result(None)
+            return
+        if side is self.client:
+            self._is_closing = True
+            self.platform.discard()
+            self.platform.transport.close()  # writes what is buffered first
+            self._end_in(FLUSH_SECONDS)
+        elif side.closed_by_endpoint:
+            self._is_closing = True
+            self.client.discard()
+            self._linger()
+        else:
+            self._platform_lost()
+
+    def _platform_lost(self) -> None:
+        if self._is_closing:
+            self._linger()
+            return
+        if not self.platform.is_at_boundary:
+            self._abort()  # half a frame was passed on: a Close frame would be read as its rest
+            return
+        self.close(CloseCode.PLATFORM_LOST, close_reason("platform_lost"))
+
+    def _linger(self) -> None:
+        """Half-close towards the client, and give it a moment to read what was written."""
+        transport = self.client.transport
+        if self.platform.is_at_boundary and not transport.is_closing() and transport.can_write_eof():
+            transport.write_eof()
+        self._end_in(LINGER_SECONDS)
+
+    def _end_in(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(seconds, self._abort)
+
+    def _abort(self) -> None:
+        for side in (self.client, self.platform):
+            transport = getattr(side, "transport", None)
+            if transport is not None:
+                transport.abort()
+
+
+def _scanner(link: Link, *, masked: bool) -> FrameScanner:
+    return FrameScanner(masked=masked, compressed=bool(link.extensions), largest_message_bytes=link.largest_message_bytes)

@@ -1,0 +1,318 @@
+"""One direction of a session: walks the frames that came, and writes the longest admitted run on, as it came.
+
+Nothing is queued: who must wait is not read from, so TCP makes the sender wait. What one read brought is the most
+that is held.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from enum import IntFlag
+from typing import Protocol, cast
+
+from relay.gateway.waiting import WaitingRoom
+from relay.protocol.frames import FrameKind, FrameScanner, ProtocolViolation
+from relay.telemetry.counters import TrafficCounter
+from relay.throttle.limiter import Limiter
+from relay.throttle.verdict import PASS, Action, Verdict
+from relay.throttle.zone import Zone
+
+WRITE_HIGH_BYTES, WRITE_LOW_BYTES = 64 * 1024, 16 * 1024
+FRAMES_A_TURN = 512  # then the other connections' turn: one read can bring tens of thousands of tiny frames
+MESSAGE = FrameKind.MESSAGE
+SMALL_FRAGMENT_BYTES = 125  # a fragment no longer than a control frame counts as one, unless it ends its message
+
+
+class Stop(IntFlag):
+    """Why a side is not read from. Reading goes on when no reason is left."""
+
+    THROTTLED, PEER_FULL, TURN, NOT_YET = 1, 2, 4, 8
+
+
+@dataclass(frozen=True, slots=True)
+class FrameLimits:
+    """The limiters of one direction: of messages with their bytes, of a message's further bytes, of control frames."""
+
+    messages: Limiter
+    fragments: Limiter
+    control_frames: Limiter
+
+    def of(self, kind: FrameKind) -> Limiter:
+        """The limiter that decides frames of one kind."""
+        if kind is MESSAGE:
+            return self.messages
+        return self.fragments if kind is FrameKind.FRAGMENT else self.control_frames
+
+
+@dataclass(slots=True)
+class Held:
+    """A frame that must wait, and what was read behind it. ``zone`` is the one in whose line it stands."""
+
+    chunk: bytes
+    at: int
+    length: int
+    kind: FrameKind
+    payload_bytes: int
+    arrived_ns: int
+    zone: Zone | None
+
+
+class Ends(Protocol):
+    """What a side tells its session."""
+
+    def side_violated(self, side: "Splice", violation: ProtocolViolation) -> None:
+        """``side``'s endpoint sent a frame that must not go on."""
+
+    def side_exceeded(self, verdict: Verdict) -> None:
+        """A zone closes connections that have waited for too long."""
+
+    def side_lost(self, side: "Splice") -> None:
+        """``side``'s socket is gone."""
+
+
+class Splice(asyncio.Protocol):
+    """Reads one socket and writes to the other. The other one's Splice is its ``peer``."""
+
+    transport: asyncio.Transport
+    peer: "Splice"
+
+    def __init__(
+        self, session: Ends, scanner: FrameScanner, limits: FrameLimits, counter: TrafficCounter, room: WaitingRoom
+    ) -> None:
+        """Walk with ``scanner``, admit by ``limits``, count in ``counter``, wait in ``room``."""
+        self._session = session
+        self._scanner = scanner
+        self._limits = limits
+        self._counter = counter
+        self._room = room
+        self._stops = Stop(0)
+        self._passing_bytes = 0  # of a frame that is on its way, still to come
+        self._header = b""  # an incomplete one
+        self._rest = b""  # read, and not walked yet: another's turn came first
+        self._held: Held | None = None
+        self._asked_in_vain = False  # its turn came while the peer was full
+        self._throttled_since_ns = 0
+        self._discards = False
+        self._last_words = b""
+        self._is_lost = False
+
+    @property
+    def is_at_boundary(self) -> bool:
+        """Tell whether all frames that were begun towards the peer were written whole."""
+        return not self._passing_bytes
+
+    @property
+    def closed_by_endpoint(self) -> bool:
+        """Tell whether this side's endpoint has sent its Close frame."""
+        return self._scanner.close_was_read
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Own ``transport`` from now on."""
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is one by its methods only
+        self.transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES, low=WRITE_LOW_BYTES)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """Tell the session, once all that was taken from this socket has gone on."""
+        self._is_lost = True
+        self._tell_if_over()
+
+    def pause_writing(self) -> None:
+        """Read no more from the peer: this side's socket is over its high-water mark."""
+        self.peer.stop(Stop.PEER_FULL)
+
+    def resume_writing(self) -> None:
+        """Read from the peer again: this side's socket is under its low-water mark."""
+        self.peer.go_on(Stop.PEER_FULL)
+
+    def data_received(self, data: bytes) -> None:
+        """Pass on what is admitted of ``data``, and keep the rest until it is."""
+        if self._discards:
+            return
+        passing_bytes = self._passing_bytes
+        if self._last_words:
+            data = data[:passing_bytes]
+        if passing_bytes >= len(data):
+            self._write(data, 0, passing_bytes)
+            return
+        if self._header:
+            data, self._header = self._header + data, b""
+        if self._walk(data, 0, passing_bytes, time.monotonic_ns()):
+            self._throttled_since_ns = 0
+
+    def ask_again(self, now_ns: int) -> None:
+        """Judge the held frame once more: it is first in its line."""
+        held = self._held
+        if held is None:
+            return
+        held.zone = None
+        if self._stops & Stop.PEER_FULL:
+            self._asked_in_vain = True
+            return
+        limiter = self._limits.of(held.kind)
+        verdict = limiter.admit_waiting(now_ns, held.payload_bytes, held.arrived_ns, self._throttled_since_ns)
+        if verdict.action is Action.CLOSE:
+            self._session.side_exceeded(verdict)
+        elif verdict is not PASS:
+            self._join_line(held, limiter)
+        else:
+            self._release(held, now_ns)
+
+    def adopt(self, limits: FrameLimits) -> None:
+        """Go on under another version of the policy; a held frame is judged by it at once."""
+        self._limits = limits
+        if self._held is not None:
+            self._leave_line()
+            self.ask_again(time.monotonic_ns())
+
+    def stop(self, reason: Stop) -> None:
+        """Read no more, for one more reason."""
+        if not self._stops and not self.transport.is_closing():
+            self.transport.pause_reading()
+        self._stops |= reason
+
+    def go_on(self, reason: Stop) -> None:
+        """Take back one reason not to read, and read again when it was the last."""
+        self._stops &= ~reason
+        if self._asked_in_vain and not self._stops & Stop.PEER_FULL:
+            self._asked_in_vain = False
+            self.ask_again(time.monotonic_ns())
+        if not self._stops and self._rest:
+            rest, self._rest = self._rest, b""
+            self._walk(rest, 0, 0, time.monotonic_ns())
+        self._read_on()
+
+    def end_with(self, last_words: bytes) -> None:
+        """Write nothing more to the peer but ``last_words``, a Close frame, as soon as the frame under way ends.
+
+        All that comes after that frame is read and discarded: a socket closed over unread bytes is reset, and its
+        endpoint would never see the Close frame.
+        """
+        self._forget_held()
+        self._rest = self._header = b""
+        self._last_words = last_words
+        if not self._passing_bytes:
+            self._discards = True
+            self._last_words = b""
+            self.peer.transport.write(last_words)
+        self._stops = Stop(0)
+        self._read_on()
+
+    def discard(self) -> None:
+        """Write nothing more to the peer, and read on only to find this socket's end."""
+        self._forget_held()
+        self._rest = self._header = b""
+        self._discards = True
+        self._stops = Stop(0)
+        self._read_on()
+
+    def _walk(self, chunk: bytes, written: int, judged: int, now_ns: int) -> bool:
+        """Judge the frames from ``chunk[judged]`` on and write all that was admitted; false where one must wait."""
+        scanner, admit, size = self._scanner, self._limits.messages.admit, len(chunk)
+        messages = frames = length = 0
+        verdict = PASS
+        violation = None
+        try:
+            while judged < size and frames < FRAMES_A_TURN:
+                length = scanner.read(chunk, judged)
+                if not length:
+                    break
+                if scanner.kind is MESSAGE:
+                    verdict = admit(now_ns, scanner.payload_bytes)
+                    messages += 1
+                else:
+                    verdict = self._admit_less_common(now_ns)
+                if verdict is not PASS:
+                    break
+                judged += length
+                frames += 1
+        except ProtocolViolation as error:
+            violation = error
+        if verdict is not PASS and scanner.kind is MESSAGE:
+            messages -= 1
+        self._counter.passed_at_once(messages)
+        self._write(chunk, written, judged)
+        if violation is not None:
+            self._session.side_violated(self, violation)
+        elif verdict is not PASS:
+            self._hold(chunk, judged, length, now_ns)
+        elif judged < size:
+            self._keep(chunk, judged, in_mid_header=not length)
+        return verdict is PASS
+
+    def _write(self, chunk: bytes, written: int, judged: int) -> None:
+        """Write ``chunk[written:judged]``; a frame may end beyond the chunk."""
+        size = len(chunk)
+        if judged >= size:
+            self._passing_bytes = judged - size
+            run = chunk[written:] if written else chunk
+        else:
+            self._passing_bytes = 0
+            run = chunk[written:judged]
+        if run:
+            self._counter.bytes += len(run)
+            self.peer.transport.write(run)
+        if self._last_words and not self._passing_bytes:
+            self.end_with(self._last_words)
+
+    def _admit_less_common(self, now_ns: int) -> Verdict:
+        scanner = self._scanner
+        if scanner.kind is FrameKind.CLOSE:
+            return PASS
+        if scanner.kind is FrameKind.CONTROL:
+            self._counter.control_frames += 1
+            return self._limits.control_frames.admit(now_ns)
+        if scanner.message_is_open and scanner.payload_bytes <= SMALL_FRAGMENT_BYTES:
+            scanner.kind = FrameKind.CONTROL
+            return self._limits.control_frames.admit(now_ns)
+        return self._limits.fragments.admit(now_ns, scanner.payload_bytes)
+
+    def _keep(self, chunk: bytes, judged: int, *, in_mid_header: bool) -> None:
+        if in_mid_header:
+            self._header = chunk[judged:]
+            return
+        self._rest = chunk[judged:]
+        self.stop(Stop.TURN)
+        asyncio.get_running_loop().call_soon(self.go_on, Stop.TURN)
+
+    def _hold(self, chunk: bytes, at: int, length: int, now_ns: int) -> None:
+        scanner = self._scanner
+        self._held = Held(chunk, at, length, scanner.kind, scanner.payload_bytes, now_ns, None)
+        if not self._throttled_since_ns:
+            self._throttled_since_ns = now_ns
+        self._counter.waiting += 1
+        self.stop(Stop.THROTTLED)
+        self._join_line(self._held, self._limits.of(scanner.kind))
+
+    def _release(self, held: Held, now_ns: int) -> None:
+        self._forget_held()
+        if held.kind is MESSAGE:
+            self._counter.passed_after(now_ns - held.arrived_ns)
+        self._stops &= ~Stop.THROTTLED
+        self._walk(held.chunk, held.at, held.at + held.length, now_ns)
+        self._read_on()
+
+    def _read_on(self) -> None:
+        if not self._stops and not self.transport.is_closing():
+            self.transport.resume_reading()
+        self._tell_if_over()
+
+    def _tell_if_over(self) -> None:
+        if self._is_lost and self._held is None and not self._rest:
+            self._is_lost = False
+            self._session.side_lost(self)
+
+    def _join_line(self, held: Held, limiter: Limiter) -> None:
+        held.zone = limiter.deciding_zone
+        if held.zone is not None:
+            self._room.join(held.zone, self)
+
+    def _leave_line(self) -> None:
+        if self._held is not None and self._held.zone is not None:
+            self._room.leave(self._held.zone, self)
+            self._held.zone = None
+
+    def _forget_held(self) -> None:
+        self._leave_line()
+        if self._held is not None:
+            self._held = None
+            self._counter.waiting -= 1

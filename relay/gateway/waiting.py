@@ -1,0 +1,74 @@
+"""Those who wait for a zone stand in a line of their own, and its first asks again when the zone has room."""
+
+import asyncio
+import time
+from collections import deque
+from typing import Protocol
+
+from relay.throttle.zone import Zone
+
+PACING_QUANTUM_SECONDS = 0.002  # all that is due goes in one turn: uvloop's timers are true to a millisecond only
+NS_PER_SECOND = 1_000_000_000
+
+
+class Waiter(Protocol):
+    """One side of a session that holds a message back."""
+
+    def ask_again(self, now_ns: int) -> None:
+        """Judge the held message once more; whoever must wait again joins the end of a line."""
+
+
+class WaitingRoom:
+    """One line a zone. While somebody stands in it the zone's gate is closed, so that nobody overtakes."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Wait on the timers of ``loop``."""
+        self._loop = loop
+        self._lines: dict[Zone, deque[Waiter]] = {}
+        self._timers: dict[Zone, asyncio.TimerHandle] = {}
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return sum(len(line) for line in self._lines.values())
+
+    def join(self, zone: Zone, waiter: Waiter) -> None:
+        """Stand at the end of the line for ``zone``."""
+        line = self._lines.get(zone)
+        if line is None:
+            line = self._lines[zone] = deque()
+            zone.close_gate()
+        line.append(waiter)
+        self._set_timer(zone, time.monotonic_ns())
+
+    def leave(self, zone: Zone, waiter: Waiter) -> None:
+        """Give up the place, if there is one."""
+        line = self._lines.get(zone)
+        if line is not None and waiter in line:
+            line.remove(waiter)
+            self._close_empty_line(zone)
+
+    def _set_timer(self, zone: Zone, now_ns: int) -> None:
+        if zone not in self._timers:
+            seconds = max((zone.opens_at_ns() - now_ns) / NS_PER_SECOND, PACING_QUANTUM_SECONDS)
+            self._timers[zone] = self._loop.call_later(seconds, self._wake, zone)
+
+    def _wake(self, zone: Zone) -> None:
+        del self._timers[zone]
+        now_ns = time.monotonic_ns()
+        for _ in range(len(self._lines.get(zone, ()))):  # each is asked once a turn: nobody keeps the loop
+            line = self._lines.get(zone)
+            if not line or not zone.has_room(now_ns):
+                break
+            waiter = line.popleft()
+            self._close_empty_line(zone)
+            waiter.ask_again(now_ns)
+        if zone in self._lines:
+            self._set_timer(zone, now_ns)
+
+    def _close_empty_line(self, zone: Zone) -> None:
+        if not self._lines[zone]:
+            del self._lines[zone]
+            zone.open_gate()
+            timer = self._timers.pop(zone, None)
+            if timer is not None:
+                timer.cancel()

@@ -1,0 +1,137 @@
+"""What one relay process holds: started and ended with it, and reached by consumers through their scope's state."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+import aiohttp
+import structlog
+from django.conf import settings
+
+from relay.gateway.admission import Admission, ScopeIds
+from relay.gateway.authentication import Identity, TokenVerifier
+from relay.gateway.policies import Policies
+from relay.gateway.session import Session
+from relay.gateway.waiting import WaitingRoom
+from relay.protocol.close_codes import CloseCode, close_reason
+from relay.store.client_records import ClientRecord
+from relay.store.pool import on_loop
+from relay.telemetry.counters import Counters
+from relay.telemetry.flush import flush_every_second
+from relay.upstream.tokens import PlatformTokens
+
+log = structlog.get_logger()
+SWEEP_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Connection:
+    """One open connection, and what it must be held to when its client's record changes."""
+
+    identity: Identity
+    tenant_slug: str
+    channel: str
+    scope_ids: ScopeIds
+    session: Session
+
+
+class Worker:
+    """The parts of one relay process, made inside its event loop."""
+
+    def __init__(self) -> None:
+        """Make all parts; ``running`` starts and ends what runs beside the connections."""
+        self.redis = on_loop()
+        self.http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10, connect=5))
+        self.verifier = TokenVerifier(settings.VERIFICATION_KEY, settings.WEB_URL)
+        self.policies = Policies(self.redis, self)
+        self.admission = Admission(settings.ADDRESS_HANDSHAKE_PERMITS, settings.ADDRESS_HANDSHAKE_BURST)
+        self.platform_tokens = PlatformTokens(self.http)
+        self.counters = Counters()
+        self.room = WaitingRoom(asyncio.get_running_loop())
+        self.connections: set[Connection] = set()
+        self.is_draining = False
+        self._is_empty = asyncio.Event()
+        self._is_empty.set()
+
+    @contextmanager
+    def connected(self, connection: Connection) -> Iterator[None]:
+        """Count a connection among the open ones, and hold it to what changed while it was being opened."""
+        key = connection.tenant_slug, connection.identity.client_id
+        self.connections.add(connection)
+        self._is_empty.clear()
+        self.counters.open_connections[key] += 1
+        self._hold_to_record(connection)
+        try:
+            yield
+        finally:
+            self.connections.discard(connection)
+            self.counters.open_connections[key] -= 1
+            if not self.connections:
+                self._is_empty.set()
+
+    async def wait_until_empty(self) -> None:
+        """Wait until no connection is open."""
+        await self._is_empty.wait()
+
+    def clients_of(self, tenant_id: str) -> set[str]:
+        """Ids of the tenant's clients that have a connection here."""
+        identities = (connection.identity for connection in self.connections)
+        return {identity.client_id for identity in identities if identity.tenant_id == tenant_id}
+
+    def apply_change(self, tenant_id: str) -> None:
+        """Hold the tenant's connections to the records as they are now."""
+        for connection in list(self.connections):
+            if connection.identity.tenant_id == tenant_id:
+                self._hold_to_record(connection)
+
+    def _hold_to_record(self, connection: Connection) -> None:
+        identity, session = connection.identity, connection.session
+        record = self.policies.known(identity)
+        if record is None or not self.policies.is_valid(identity, record):
+            session.close(CloseCode.TOKEN_REVOKED, close_reason("token_revoked"))
+        elif not record.tenant_is_active:
+            session.close(CloseCode.SUSPENDED, close_reason("tenant_suspended"))
+        else:
+            self._hold_to_channel(connection, record)
+
+    def _hold_to_channel(self, connection: Connection, record: ClientRecord) -> None:
+        channel = next((channel for channel in record.channels if channel.name == connection.channel), None)
+        if channel is None or (channel.scope and channel.scope not in connection.identity.scopes):
+            connection.session.close(CloseCode.CHANNEL_FORBIDDEN, close_reason("channel_forbidden"))
+        elif not channel.platform_connection.is_active:
+            connection.session.close(CloseCode.PLATFORM_LOST, close_reason("platform_connection_paused"))
+        else:
+            connection.session.adopt(self.admission.limits(record, channel, connection.scope_ids))
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            self.admission.forget_those_at_rest()
+
+
+@asynccontextmanager
+async def running_worker() -> AsyncIterator[Worker]:
+    """A worker that follows announcements and flushes its counters until the end."""
+    worker = Worker()
+    tasks = [
+        asyncio.create_task(worker.policies.follow(), name="follow announcements"),
+        asyncio.create_task(flush_every_second(worker.redis, worker.counters), name="flush counters"),
+        asyncio.create_task(worker._sweep(), name="sweep zones"),
+    ]
+    for task in tasks:
+        task.add_done_callback(_tell_if_it_failed)
+    try:
+        yield worker
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await worker.platform_tokens.aclose()
+        await worker.http.close()
+        await worker.redis.aclose()
+
+
+def _tell_if_it_failed(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.error("background_task_failed", task=task.get_name(), exc_info=task.exception())

@@ -1,0 +1,119 @@
+"""The HTTP answers to a handshake that is refused: status, headers and an RFC 9457 body. Who refuses is gateway/."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+PROBLEM_TYPE = "https://floodgate.example/problems/"
+QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+BEARER = 'Bearer realm="floodgate"'
+LARGEST_RETRY_AFTER_SECONDS = 60  # a vendor's Python SDK sleeps for as long as it is told
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """An HTTP answer that refuses. ``code`` is for programs and stable, ``detail`` is a sentence for people."""
+
+    status: int
+    code: str
+    detail: str
+    headers: tuple[tuple[str, str], ...] = ()
+    members: Mapping[str, object] = field(default_factory=dict)
+    problem_type: str = ""
+
+    def body(self) -> bytes:
+        """Write the problem document (RFC 9457)."""
+        document = {
+            "type": self.problem_type or PROBLEM_TYPE + self.code,
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+            **self.members,
+        }
+        return json.dumps(document).encode()
+
+    def all_headers(self) -> list[tuple[bytes, bytes]]:
+        """The headers as ASGI wants them."""
+        fixed = [("content-type", "application/problem+json"), ("cache-control", "no-store")]
+        return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in [*fixed, *self.headers]]
+
+
+class Denied(Exception):
+    """A handshake was refused; ``denial`` is the answer to send."""
+
+    def __init__(self, denial: Denial) -> None:
+        super().__init__(denial.code)
+        self.denial = denial
+
+
+def token_missing() -> Denial:
+    """401 without an error attribute (RFC 6750, section 3.1)."""
+    detail = "Send an access token: Authorization: Bearer <token>. POST /oauth/token issues one."
+    return Denial(401, "token_missing", detail, (("www-authenticate", BEARER),))
+
+
+def token_invalid(why: str) -> Denial:
+    """401 for a token that is wrong, has ended or was revoked; ``why`` is a sentence."""
+    challenge = f'{BEARER}, error="invalid_token", error_description="{why}"'
+    return Denial(401, "invalid_token", why, (("www-authenticate", challenge),))
+
+
+def scope_missing(scope: str, channel: str) -> Denial:
+    """403 for a channel that asks for a scope which the token lacks."""
+    challenge = f'{BEARER}, error="insufficient_scope", scope="{scope}"'
+    detail = f'Channel "{channel}" asks for scope "{scope}". Ask for it at POST /oauth/token; an owner can allow it.'
+    return Denial(403, "insufficient_scope", detail, (("www-authenticate", challenge),))
+
+
+def forbidden(code: str, detail: str) -> Denial:
+    """403 for what exists within the client's own tenant."""
+    return Denial(403, code, detail)
+
+
+def not_found() -> Denial:
+    """404 for what is not there, and for what is somebody else's: the answer does not tell which."""
+    return Denial(404, "channel_not_found", "There is no such channel. Check the host, the path and the channel's name.")
+
+
+def bad_request(code: str, detail: str) -> Denial:
+    """400 for a handshake that can't be understood."""
+    return Denial(400, code, detail)
+
+
+def too_many(zone: str, retry_after_seconds: int, quota: str = "", remaining: str = "") -> Denial:
+    """429 with the zone that decided, Retry-After, and the RateLimit fields of the IETF's draft.
+
+    Args:
+        zone: the zone's name.
+        retry_after_seconds: varied by client, so that they don't come back together.
+        quota: the RateLimit-Policy item's parameters, such as ``q=5;w=1``.
+        remaining: the RateLimit item's parameters, such as ``r=0;t=1``.
+    """
+    seconds = min(max(1, retry_after_seconds), LARGEST_RETRY_AFTER_SECONDS)
+    headers = [("retry-after", str(seconds))]
+    if quota:
+        headers.append(("ratelimit-policy", f'"{zone}";{quota}'))
+        headers.append(("ratelimit", f'"{zone}";{remaining}'))
+    members = {"violated-policies": [zone], "retry_after_ms": seconds * 1000}
+    detail = f'Limit "{zone}" is used up. Come back in {seconds} s.'
+    return Denial(429, "rate_limited", detail, tuple(headers), members, QUOTA_EXCEEDED)
+
+
+def platform_busy(retry_after_seconds: int) -> Denial:
+    """429 because the platform said so."""
+    seconds = min(max(1, retry_after_seconds), LARGEST_RETRY_AFTER_SECONDS)
+    detail = f"The platform is throttling. Come back in {seconds} s."
+    headers = (("retry-after", str(seconds)),)
+    return Denial(429, "platform_throttled", detail, headers, {"retry_after_ms": seconds * 1000})
+
+
+def platform_refused(detail: str) -> Denial:
+    """502: the platform answered, but with something that the client can't mend."""
+    return Denial(502, "platform_refused", detail)
+
+
+def unavailable(code: str, detail: str, retry_after_seconds: int) -> Denial:
+    """503 with a time to come back: the platform or the relay can't serve now."""
+    return Denial(503, code, detail, (("retry-after", str(max(1, retry_after_seconds))),))

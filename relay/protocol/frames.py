@@ -1,0 +1,148 @@
+"""Reads frame headers where they stand (RFC 6455, section 5), without touching payloads. Writes Close frames.
+
+Masks and compression pass unchanged, so what a header says is all that is checked here: reserved bits, opcodes,
+masking, minimal lengths, control frames, fragments and the size of a message.
+"""
+
+import struct
+from enum import IntEnum
+
+from relay.protocol.close_codes import CloseCode
+
+FIN, RSV, RSV1, OPCODE = 0x80, 0x70, 0x40, 0x0F
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
+LARGEST_CONTROL_BYTES = 125
+MASK_BYTES = 4
+NO_MASK = bytes(MASK_BYTES)
+
+
+class FrameKind(IntEnum):
+    """What a frame means to a limiter."""
+
+    MESSAGE, FRAGMENT, CONTROL, CLOSE = range(4)
+
+
+class ProtocolViolation(Exception):
+    """A frame that must not go on. ``code`` and ``reason`` are for the Close frame to whoever sent it."""
+
+    def __init__(self, code: CloseCode, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class FrameScanner:
+    """Reads the headers of one direction of one connection, and keeps what must be known between two frames.
+
+    Attributes:
+        kind: of the frame last read; a message's first frame is a MESSAGE, the further ones are FRAGMENTs.
+        payload_bytes: of the frame last read.
+        message_is_open: a message has begun and its last fragment has not been read.
+        close_was_read: no frame may follow.
+    """
+
+    __slots__ = (
+        "_compressed",
+        "_header_bytes",
+        "_largest_message_bytes",
+        "_mask_bit",
+        "_message_bytes",
+        "_whole",
+        "close_was_read",
+        "kind",
+        "message_is_open",
+        "payload_bytes",
+    )
+
+    def __init__(self, *, masked: bool, compressed: bool, largest_message_bytes: int) -> None:
+        """Expect frames of a client (``masked``) or a server; ``compressed`` where an extension was agreed."""
+        self._mask_bit = 0x80 if masked else 0
+        self._header_bytes = 2 + (MASK_BYTES if masked else 0)
+        self._compressed = compressed
+        self._largest_message_bytes = largest_message_bytes
+        self._message_bytes = 0
+        plain = {FIN | TEXT, FIN | BINARY}
+        self._whole = frozenset(plain | {first | RSV1 for first in plain} if compressed else plain)
+        self.kind = FrameKind.MESSAGE
+        self.payload_bytes = 0
+        self.message_is_open = False
+        self.close_was_read = False
+
+    def read(self, chunk: bytes, at: int) -> int:
+        """Read the header that begins at ``chunk[at]``.
+
+        Returns:
+            The length of the whole frame in bytes, or 0 while the header is not complete.
+
+        Raises:
+            ProtocolViolation: the frame must not go on; nothing of it may be forwarded.
+        """
+        available = len(chunk) - at
+        if available < 2:  # noqa: PLR2004
+            return 0
+        first, second = chunk[at], chunk[at + 1]
+        if second & 0x80 != self._mask_bit:
+            raise ProtocolViolation(CloseCode.PROTOCOL_ERROR, "frame_not_masked" if self._mask_bit else "frame_masked")
+        size, header_bytes = second & 0x7F, self._header_bytes
+        if size > LARGEST_CONTROL_BYTES:
+            extended_bytes = 2 if size == LARGEST_CONTROL_BYTES + 1 else 8
+            if available < 2 + extended_bytes:
+                return 0
+            size = int.from_bytes(chunk[at + 2 : at + 2 + extended_bytes], "big")
+            header_bytes += extended_bytes
+            if size <= (LARGEST_CONTROL_BYTES if extended_bytes == 2 else 0xFFFF) or size >> 63:  # noqa: PLR2004
+                raise ProtocolViolation(CloseCode.PROTOCOL_ERROR, "length_not_minimal")
+        if first in self._whole and not (self.message_is_open or self.close_was_read):
+            if size > self._largest_message_bytes:
+                raise self._too_big(size)
+            self.kind = FrameKind.MESSAGE
+        else:
+            self._read_less_common(first, size)
+        self.payload_bytes = size
+        return header_bytes + size
+
+    def _read_less_common(self, first: int, size: int) -> None:
+        opcode = first & OPCODE
+        if self.close_was_read:
+            raise ProtocolViolation(CloseCode.PROTOCOL_ERROR, "frame_after_close")
+        begins_message = opcode in (TEXT, BINARY)
+        allowed_bits = RSV1 if self._compressed and begins_message else 0
+        if first & RSV & ~allowed_bits:
+            raise ProtocolViolation(CloseCode.PROTOCOL_ERROR, "reserved_bits")
+        if opcode in (CLOSE, PING, PONG):
+            self._read_control(first, opcode, size)
+        elif begins_message or opcode == CONTINUATION:
+            self._read_fragment(first, size, begins_message=begins_message)
+        else:
+            raise ProtocolViolation(CloseCode.PROTOCOL_ERROR, "unknown_opcode")
+
+    def _read_control(self, first: int, opcode: int, size: int) -> None:
+        if not first & FIN or size > LARGEST_CONTROL_BYTES:
+            raise ProtocolViolation(CloseCode.PROTOCOL_ERROR, "control_frame_fragmented_or_too_long")
+        self.kind = FrameKind.CONTROL
+        if opcode == CLOSE:
+            if size == 1:
+                raise ProtocolViolation(CloseCode.PROTOCOL_ERROR, "close_frame_of_one_byte")
+            self.kind = FrameKind.CLOSE
+            self.close_was_read = True
+
+    def _read_fragment(self, first: int, size: int, *, begins_message: bool) -> None:
+        if begins_message == self.message_is_open:
+            reason = "message_inside_message" if begins_message else "continuation_of_nothing"
+            raise ProtocolViolation(CloseCode.PROTOCOL_ERROR, reason)
+        self._message_bytes = size if begins_message else self._message_bytes + size
+        if self._message_bytes > self._largest_message_bytes:
+            raise self._too_big(self._message_bytes)
+        self.message_is_open = not first & FIN
+        self.kind = FrameKind.MESSAGE if begins_message else FrameKind.FRAGMENT
+
+    def _too_big(self, size: int) -> ProtocolViolation:
+        reason = f"message_too_big;size_bytes={size};limit_bytes={self._largest_message_bytes}"
+        return ProtocolViolation(CloseCode.MESSAGE_TOO_BIG, reason)
+
+
+def close_frame(code: int, reason: str, *, masked: bool) -> bytes:
+    """Write a Close frame. A client's must be masked: the mask is of zeros, which hides nothing and needs nothing."""
+    payload = struct.pack("!H", code) + reason.encode()
+    mask = NO_MASK if masked else b""
+    return bytes([FIN | CLOSE, (0x80 if masked else 0) | len(payload)]) + mask + payload

@@ -1,0 +1,98 @@
+"""What the relay must know of a client, kept in Redis: written by tenants' actions, read at the handshake."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+import msgspec
+import redis.asyncio
+
+from relay.store import keys
+from relay.store.pool import blocking
+from relay.throttle.policy import PolicyRefused, PolicySnapshot
+
+WRITTEN, FORM = "written", "1"  # a field beside the clients, and the form in which they are written
+
+
+class Platform(StrEnum):
+    """Which contact-center platform a connection leads to."""
+
+    GENESYS = "genesys"
+    CXONE = "cxone"
+
+
+class PlatformConnectionRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A tenant's account on a platform, as the relay needs it; the credential stays encrypted."""
+
+    id: str
+    name: str
+    platform: Platform
+    is_active: bool
+    token_url: str  # CXone: the address of the OpenID discovery document
+    socket_url: str  # a template: {tenant} is the tenant's id on the platform, {channel} the platform's channel
+    platform_tenant: str
+    encrypted_credential: str
+    ca_certificate: str  # PEM of a private authority, or empty for the system's
+    policies: tuple[PolicySnapshot, ...] = ()
+
+
+class ChannelRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A channel that a client may use: where it leads, and the scope that it asks for."""
+
+    id: str
+    name: str
+    platform_channel: str
+    scope: str
+    platform_connection: PlatformConnectionRecord
+    policies: tuple[PolicySnapshot, ...] = ()
+
+
+class ClientRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """An OAuth client with all that admits and limits it. ``policies`` are the client's and its tenant's."""
+
+    client_id: str
+    name: str
+    is_active: bool
+    tenant_id: str
+    tenant_slug: str
+    tenant_is_active: bool
+    scopes: tuple[str, ...]
+    tokens_valid_from: float  # Unix seconds; tokens issued before are revoked
+    channels: tuple[ChannelRecord, ...]
+    tenant_channels: tuple[str, ...]  # names of all the tenant's channels: 403 differs from 404
+    policies: tuple[PolicySnapshot, ...] = ()
+
+
+class RecordsMissing(LookupError):
+    """Redis holds no records of a tenant, or damaged ones: they must be built again from the database."""
+
+
+def replace_records(tenant_id: str, records: Iterable[ClientRecord]) -> None:
+    """Put a tenant's records in place of all that were there, in one step.
+
+    Raises:
+        StoreUnavailable: Redis did not answer; the old records stand.
+    """
+    encoded: dict[str, bytes | str] = {record.client_id: msgspec.json.encode(record) for record in records}
+    encoded[WRITTEN] = FORM
+    with blocking().pipeline(transaction=True) as transaction:
+        transaction.delete(keys.clients(tenant_id))
+        transaction.hset(keys.clients(tenant_id), mapping=encoded)
+        transaction.execute()
+
+
+async def load_record(redis_on_loop: redis.asyncio.Redis, tenant_id: str, client_id: str) -> ClientRecord | None:
+    """Read one client's record; none where the tenant has no such client.
+
+    Raises:
+        RecordsMissing: the tenant's records were never written, are of another version, or are damaged.
+        StoreUnavailable: Redis did not answer.
+    """
+    form, encoded = await redis_on_loop.hmget(keys.clients(tenant_id), [WRITTEN, client_id])
+    if form != FORM:
+        raise RecordsMissing(tenant_id)
+    if encoded is None:
+        return None
+    try:
+        return msgspec.json.decode(encoded, type=ClientRecord)
+    except (msgspec.DecodeError, PolicyRefused) as error:
+        raise RecordsMissing(tenant_id) from error

@@ -1,0 +1,77 @@
+"""Counts in memory what flows, was held back and was refused. Sums only: flush.py carries them away once a second."""
+
+from bisect import bisect_left
+from collections import Counter
+from typing import NamedTuple
+
+HELD_BOUNDS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000)
+NS_PER_MS = 1_000_000
+
+
+class Flow(NamedTuple):
+    """Whose traffic a counter counts."""
+
+    tenant: str
+    client: str
+    channel: str
+    direction: str
+
+
+class TrafficCounter:
+    """What one client sent on one channel in one direction, since the process began.
+
+    ``held`` counts messages by how long the relay held them: one bucket a bound of ``HELD_BOUNDS_MS``, and one
+    for all that is longer.
+    """
+
+    __slots__ = ("bytes", "control_frames", "held", "messages", "waited", "waiting")
+
+    def __init__(self) -> None:
+        """Begin at nothing."""
+        self.messages = 0
+        self.bytes = 0
+        self.control_frames = 0
+        self.waited = 0
+        self.waiting = 0
+        self.held = [0] * (len(HELD_BOUNDS_MS) + 1)
+
+    def passed_at_once(self, messages: int) -> None:
+        """Count messages that went on in the turn in which they came."""
+        self.messages += messages
+        self.held[0] += messages
+
+    def passed_after(self, held_ns: int) -> None:
+        """Count a message that was held back first."""
+        self.messages += 1
+        self.waited += 1
+        self.held[bisect_left(HELD_BOUNDS_MS, held_ns / NS_PER_MS)] += 1
+
+
+class Counters:
+    """All that one relay process counts. Keys are bounded by the clients and channels that exist."""
+
+    def __init__(self) -> None:
+        """Begin at nothing."""
+        self.traffic: dict[Flow, TrafficCounter] = {}
+        self.open_connections: Counter[tuple[str, str]] = Counter()  # by tenant and client
+        self.handshakes: Counter[tuple[str, str, str]] = Counter()  # by tenant, client and result
+        self.closes: Counter[tuple[str, int]] = Counter()  # by who ended it and code
+        self.zone_decisions: Counter[tuple[str, str, str, str]] = Counter()  # by tenant, client, zone and action
+
+    def flow(self, flow: Flow) -> TrafficCounter:
+        """The counter of one flow."""
+        counter = self.traffic.get(flow)
+        if counter is None:
+            counter = self.traffic[flow] = TrafficCounter()
+        return counter
+
+
+def held_quantile_ms(held: list[int], quantile: float) -> float:
+    """The bound under which ``quantile`` of the messages were held, in milliseconds; 0 where there are none."""
+    total = sum(held)
+    seen = 0
+    for bound_ms, count in zip((*HELD_BOUNDS_MS, float("inf")), held, strict=True):
+        seen += count
+        if total and seen >= quantile * total:
+            return bound_ms
+    return 0.0

@@ -1,0 +1,77 @@
+"""The page that Prometheus reads, made from the counters when it is asked for. docs/reference/metrics.md explains each."""
+
+import platform
+from collections.abc import Iterator
+
+import django
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, InfoMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from relay.telemetry.counters import HELD_BOUNDS_MS, Counters, TrafficCounter
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+FLOW_LABELS = ("tenant", "client", "channel", "direction")
+HELD_LABELS = tuple(str(bound_ms / 1000) for bound_ms in HELD_BOUNDS_MS)
+
+
+def metrics_page(counters: Counters) -> bytes:
+    """All metrics of this process in Prometheus' text format."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(CounterCollector(counters))
+    return generate_latest(registry)
+
+
+class CounterCollector(Collector):
+    """Shows counters as metrics."""
+
+    def __init__(self, counters: Counters) -> None:
+        """Read ``counters`` whenever Prometheus asks."""
+        self._counters = counters
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every metric family."""
+        yield InfoMetricFamily(
+            "floodgate_build", "Versions.", {"python": platform.python_version(), "django": django.get_version()}
+        )
+        yield from self._flow_metrics()
+        connections = GaugeMetricFamily("floodgate_connections", "Open connections.", labels=("tenant", "client"))
+        for connected, count in self._counters.open_connections.items():
+            connections.add_metric(connected, count)
+        yield connections
+        handshakes = CounterMetricFamily(
+            "floodgate_handshakes", "Handshakes by result.", labels=("tenant", "client", "result")
+        )
+        for handshake, count in self._counters.handshakes.items():
+            handshakes.add_metric(handshake, count)
+        yield handshakes
+        closes = CounterMetricFamily("floodgate_closes", "Connections that Floodgate closed.", labels=("side", "code"))
+        for (side, code), count in self._counters.closes.items():
+            closes.add_metric((side, str(int(code))), count)
+        yield closes
+
+    def _flow_metrics(self) -> Iterator[Metric]:
+        messages = CounterMetricFamily("floodgate_messages", "Messages relayed.", labels=FLOW_LABELS)
+        relayed_bytes = CounterMetricFamily("floodgate_bytes", "Bytes relayed, with frame headers.", labels=FLOW_LABELS)
+        control = CounterMetricFamily("floodgate_control_frames", "Pings and pongs.", labels=FLOW_LABELS)
+        waited = CounterMetricFamily("floodgate_waited_messages", "Messages held back first.", labels=FLOW_LABELS)
+        waiting = GaugeMetricFamily("floodgate_waiting_messages", "Messages held back now.", labels=FLOW_LABELS)
+        held = HistogramMetricFamily("floodgate_held_seconds", "How long messages were held.", labels=FLOW_LABELS)
+        for flow, counter in self._counters.traffic.items():
+            messages.add_metric(flow, counter.messages)
+            relayed_bytes.add_metric(flow, counter.bytes)
+            control.add_metric(flow, counter.control_frames)
+            waited.add_metric(flow, counter.waited)
+            waiting.add_metric(flow, counter.waiting)
+            held.add_metric(flow, _buckets(counter), None)
+        yield from (messages, relayed_bytes, control, waited, waiting, held)
+
+
+def _buckets(counter: TrafficCounter) -> list[tuple[str, float]]:
+    buckets, seen = [], 0
+    for bound, count in zip((*HELD_LABELS, "+Inf"), counter.held, strict=True):
+        seen += count
+        buckets.append((bound, float(seen)))
+    return buckets

@@ -1,0 +1,114 @@
+"""Decides one message over a chain of zones: all of them or none is charged. Knows no clock: time is passed in."""
+
+from collections.abc import Iterable
+
+from relay.throttle.policy import SECOND_NS, Beyond, Counted
+from relay.throttle.verdict import PASS, Action, Verdict
+from relay.throttle.zone import Zone
+
+
+class Limiter:
+    """The zones that one kind of traffic of one connection must pass, narrowest first or not: the order decides nothing.
+
+    Attributes:
+        deciding_zone: the zone behind the last verdict that was not PASS; its line is where to wait.
+    """
+
+    __slots__ = ("_bytes_too", "_zones", "deciding_zone")
+
+    def __init__(self, zones: Iterable[Zone]) -> None:
+        """Combine ``zones``, which may be shared with other limiters of the same process."""
+        self._zones = tuple(zones)
+        self._bytes_too = any(zone.policy.counted is Counted.BYTES for zone in self._zones)
+        self.deciding_zone: Zone | None = None
+
+    @property
+    def zones(self) -> tuple[Zone, ...]:
+        """The zones of the chain."""
+        return self._zones
+
+    def admit(self, now_ns: int, size_bytes: int = 0) -> Verdict:
+        """Decide one message that has just arrived.
+
+        Args:
+            now_ns: monotonic time in nanoseconds; may repeat, never runs backwards.
+            size_bytes: what byte zones charge.
+
+        Returns:
+            PASS: charged in every zone. WAIT: charged in none, to be asked again by ``admit_waiting``, except
+            where it is ``reserved``: charged now, goes on after ``wait_ns``. REJECT: charged in none, with the
+            time after which another try can succeed. The strictest zone decides.
+        """
+        for zone in self._zones:
+            # Zone's methods written out: calling them made five zones 2.8 times as dear.
+            if zone.theoretical_arrival_ns - now_ns > zone.gate_ns:
+                return self._hold_back(now_ns, size_bytes)
+        if self._bytes_too:
+            for zone in self._zones:
+                zone.charge(zone.cost_ns(size_bytes), now_ns)
+            return PASS
+        for zone in self._zones:
+            arrival_ns = zone.theoretical_arrival_ns
+            zone.theoretical_arrival_ns = (arrival_ns if arrival_ns > now_ns else now_ns) + zone.interval_ns
+        return PASS
+
+    def admit_waiting(self, now_ns: int, size_bytes: int, arrived_ns: int, throttled_since_ns: int) -> Verdict:
+        """Decide a message that was told to wait and is now first in line.
+
+        What it lost because it was asked late is made up for from the part of the burst beyond ``delay``,
+        so that a busy process does not fall behind the rate, nor ever exceed rate x time + burst + 1.
+
+        Args:
+            now_ns: as for ``admit``.
+            size_bytes: as for ``admit``.
+            arrived_ns: when the message was first judged.
+            throttled_since_ns: since when its connection has waited without a break; zones may close on that.
+
+        Returns:
+            PASS, WAIT (charged in none) or CLOSE.
+        """
+        verdict = PASS
+        for zone in self._zones:
+            if not zone.has_room(now_ns):
+                verdict = max(verdict, self._wait_in(zone, now_ns, throttled_since_ns))
+        if verdict is not PASS:
+            return verdict
+        for zone in self._zones:
+            earliest_ns = now_ns - max(0, zone.burst_ns - zone.delay_ns)
+            zone.charge(zone.cost_ns(size_bytes), max(arrived_ns, earliest_ns))
+        return PASS
+
+    def _wait_in(self, zone: Zone, now_ns: int, throttled_since_ns: int) -> Verdict:
+        self.deciding_zone = zone
+        policy = zone.policy
+        action = Action.WAIT
+        closes_after_ns = policy.close_after_waiting_seconds * SECOND_NS
+        if policy.beyond is Beyond.CLOSE and now_ns - throttled_since_ns >= closes_after_ns:
+            action = Action.CLOSE
+        return Verdict(action, zone.opens_at_ns() - now_ns, policy.name)
+
+    def _hold_back(self, now_ns: int, size_bytes: int) -> Verdict:
+        strictest = PASS
+        for zone in self._zones:
+            verdict = _judge(zone, now_ns)
+            if verdict > strictest:
+                strictest, self.deciding_zone = verdict, zone
+        if strictest.action is Action.WAIT and not strictest.reserved:
+            return strictest
+        if strictest.action is not Action.REJECT:
+            for zone in self._zones:
+                zone.charge(zone.cost_ns(size_bytes), now_ns)
+        return strictest
+
+
+def _judge(zone: Zone, now_ns: int) -> Verdict:
+    """Say what one more message would meet in one zone, without charging for it."""
+    policy, excess_ns = zone.policy, zone.theoretical_arrival_ns - now_ns
+    if excess_ns <= zone.gate_ns:
+        return PASS
+    wait_ns = max(0, excess_ns - zone.delay_ns)
+    if policy.beyond is not Beyond.REJECT:
+        return Verdict(Action.WAIT, wait_ns, policy.name)
+    if excess_ns <= zone.burst_ns:
+        return Verdict(Action.WAIT, wait_ns, policy.name, reserved=True)
+    return Verdict(Action.REJECT, excess_ns - zone.burst_ns, policy.name)

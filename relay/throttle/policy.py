@@ -1,0 +1,184 @@
+"""What a limit is: zones, their units, and the rules that make a zone sensible. Holds no state: zone.py does."""
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+SECOND_NS = 1_000_000_000
+LARGEST_PERMITS = 1_000_000_000_000
+LARGEST_PERIOD_NS = 366 * 24 * 3600 * SECOND_NS
+ZONE_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")  # travels in close reasons and metric labels
+
+
+class Scope(StrEnum):
+    """Whose traffic a zone adds up."""
+
+    ADDRESS = "address"
+    CONNECTION = "connection"
+    CLIENT = "client"
+    CHANNEL = "channel"
+    CREDENTIAL = "credential"
+    PLATFORM_CONNECTION = "platform_connection"
+    TENANT = "tenant"
+
+
+class Counted(StrEnum):
+    """What a zone counts."""
+
+    HANDSHAKES = "handshakes"
+    MESSAGES = "messages"
+    BYTES = "bytes"
+    CONTROL_FRAMES = "control_frames"
+    OPEN_CONNECTIONS = "open_connections"
+
+    @property
+    def label(self) -> str:
+        """The words for a sentence, such as "open connections"."""
+        return self.value.replace("_", " ")
+
+
+class Direction(StrEnum):
+    """Which way the counted traffic flows."""
+
+    TO_PLATFORM = "to_platform"
+    TO_CLIENT = "to_client"
+
+
+class Beyond(StrEnum):
+    """What happens to what exceeds the burst."""
+
+    WAIT = "wait"
+    REJECT = "reject"
+    CLOSE = "close"
+
+
+REFUSABLE = (Counted.HANDSHAKES, Counted.OPEN_CONNECTIONS)  # they have an answer: HTTP 429
+
+
+class PolicyRefused(ValueError):
+    """A zone or policy that makes no sense.
+
+    ``problems`` is a list of pairs of the field at fault and a sentence that says what is wrong and what to do.
+    """
+
+    def __init__(self, problems: list[tuple[str, str]]) -> None:
+        super().__init__(" ".join(sentence for _, sentence in problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZonePolicy:
+    """One limit: ``permits`` in ``period_ns`` for a scope, with nginx's ``burst`` and ``delay``, both counts.
+
+    For bytes, ``permits``, ``burst`` and ``delay`` count bytes. For open connections ``permits`` is the
+    most that may be open at once, and period, burst and delay have no meaning.
+
+    Raises:
+        PolicyRefused: the fields contradict one another; it names every fault.
+    """
+
+    name: str
+    permits: int
+    period_ns: int = SECOND_NS
+    burst: int = 0
+    delay: int = 0
+    scope: Scope = Scope.CLIENT
+    counted: Counted = Counted.MESSAGES
+    direction: Direction = Direction.TO_PLATFORM
+    beyond: Beyond = Beyond.WAIT
+    close_after_waiting_seconds: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no sense, so that a wrong zone cannot exist."""
+        problems = [*self._amount_problems(), *self._burst_problems(), *self._meaning_problems()]
+        if problems:
+            raise PolicyRefused(problems)
+
+    def _amount_problems(self) -> list[tuple[str, str]]:
+        problems = []
+        if not ZONE_NAME.fullmatch(self.name):
+            sentence = f"{self.name!r} is no zone name. Use up to 32 small letters, digits and _, beginning with a letter."
+            problems.append(("name", sentence))
+        if not 1 <= self.permits <= LARGEST_PERMITS:
+            sentence = f"permits is {self.permits}, but must lie between 1 and {LARGEST_PERMITS:,}."
+            problems.append(("permits", f"{sentence} To let nothing through, disable the client."))
+        if not 1 <= self.period_ns <= LARGEST_PERIOD_NS:
+            sentence = "the period must be longer than nothing and at most 366 days. A rate of 1 a day is 1 in 86,400 s."
+            problems.append(("period_seconds", sentence))
+        return problems
+
+    def _burst_problems(self) -> list[tuple[str, str]]:
+        if self.counted is Counted.OPEN_CONNECTIONS and (self.burst or self.delay):
+            sentence = "open connections have no burst: permits alone says how many may be open. Set burst and delay to 0."
+            return [("burst", sentence)]
+        if not 0 <= self.burst <= LARGEST_PERMITS:
+            return [("burst", f"burst is {self.burst}, but must lie between 0 and {LARGEST_PERMITS:,}.")]
+        if not 0 <= self.delay <= self.burst:
+            sentence = f"delay is {self.delay} and burst is {self.burst}, but delay must lie between 0 and burst:"
+            return [("delay", f"{sentence} it is the part of the burst that passes at once.")]
+        return []
+
+    def _meaning_problems(self) -> list[tuple[str, str]]:
+        problems = []
+        if self.counted in REFUSABLE and self.beyond is not Beyond.REJECT:
+            sentence = f"{self.counted.label} beyond the limit are always refused with 429. Choose reject."
+            problems.append(("beyond", sentence))
+        if self.counted not in REFUSABLE and self.beyond is Beyond.REJECT:
+            sentence = "an open connection never drops a message: leaving one out of a compressed stream ruins all that follow."
+            problems.append(("beyond", f"{sentence} Choose wait or close."))
+        if self.counted in REFUSABLE and self.direction is not Direction.TO_PLATFORM:
+            problems.append(("direction", f"{self.counted.label} go to the platform. Choose to_platform."))
+        if self.scope is Scope.CONNECTION and self.counted in REFUSABLE:
+            problems.append(("scope", f"one connection cannot add up {self.counted.label}. Choose client or a wider scope."))
+        if self.beyond is Beyond.CLOSE and not 1 <= self.close_after_waiting_seconds <= 86_400:
+            sentence = "to close a connection, say after how many seconds of waiting without a break: 1 to 86,400."
+            problems.append(("close_after_waiting_seconds", sentence))
+        if self.beyond is not Beyond.CLOSE and self.close_after_waiting_seconds:
+            sentence = f"close_after_waiting_seconds has no effect with beyond = {self.beyond}. Set it to 0 or choose close."
+            problems.append(("close_after_waiting_seconds", sentence))
+        return problems
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySnapshot:
+    """A published version of a policy, as the relay enforces it.
+
+    Raises:
+        PolicyRefused: two zones share a name.
+    """
+
+    policy_id: str
+    version: int
+    zones: tuple[ZonePolicy, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        """Refuse two zones of one name: a close reason could not say which of them decided."""
+        refuse_repeated_names(self.zones)
+
+
+def refuse_repeated_names(zones: tuple[ZonePolicy, ...]) -> None:
+    """Check that each zone of a policy has a name of its own.
+
+    Raises:
+        PolicyRefused: two zones share a name.
+    """
+    names = [zone.name for zone in zones]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        sentence = f"two zones are called {', '.join(repeated)}. A close reason names the zone that decided: give each its own."
+        raise PolicyRefused([("name", sentence)])
+
+
+def default_zones() -> tuple[ZonePolicy, ...]:
+    """The limits of a client that no policy was written for (docs/reference/limits.md gives the reasons)."""
+    reject, connections = Beyond.REJECT, Counted.OPEN_CONNECTIONS
+    return (
+        ZonePolicy(name="client_handshakes", counted=Counted.HANDSHAKES, permits=5, burst=10, delay=10, beyond=reject),
+        ZonePolicy(name="client", scope=Scope.CLIENT, permits=100, burst=20, delay=10),
+        ZonePolicy(name="connection", scope=Scope.CONNECTION, permits=100, burst=20, delay=10),
+        ZonePolicy(
+            name="control_frames", scope=Scope.CONNECTION, counted=Counted.CONTROL_FRAMES, permits=10, burst=20, delay=20
+        ),
+        ZonePolicy(name="client_connections", counted=connections, permits=50, beyond=reject),
+        ZonePolicy(name="credential_connections", scope=Scope.CREDENTIAL, counted=connections, permits=10, beyond=reject),
+    )

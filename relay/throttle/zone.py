@@ -1,0 +1,76 @@
+"""One limit and its state: a GCRA bucket. Knows no clock and no other zone: limiter.py combines them."""
+
+from relay.throttle.policy import Counted, ZonePolicy
+
+CLOSED = -(1 << 62)  # a gate that no excess passes
+
+
+class Zone:
+    """A bucket of permits, kept as one theoretical arrival time (GCRA: ITU-T I.371; burst and delay as in nginx).
+
+    Attributes:
+        theoretical_arrival_ns: when the bucket will be full again; its lead over now is the excess.
+        interval_ns: what one message costs, rounded up, so that the rate is never exceeded.
+        delay_ns: excess up to which all passes at once.
+        burst_ns: excess up to which a zone that rejects still lets wait.
+        gate_ns: ``delay_ns``, or closed to newcomers while others wait in line for this zone.
+    """
+
+    __slots__ = ("__weakref__", "burst_ns", "delay_ns", "gate_ns", "interval_ns", "policy", "theoretical_arrival_ns")
+
+    def __init__(self, policy: ZonePolicy) -> None:
+        """Begin at rest: the bucket is full."""
+        self.theoretical_arrival_ns = CLOSED
+        self.gate_ns = 0
+        self._follow(policy)
+
+    def cost_ns(self, size_bytes: int) -> int:
+        """Time that one message of ``size_bytes`` takes from the bucket, rounded up once."""
+        if self.policy.counted is Counted.BYTES:
+            return -(-size_bytes * self.policy.period_ns // self.policy.permits)
+        return self.interval_ns
+
+    def excess_ns(self, now_ns: int) -> int:
+        """How far the bucket is ahead of its rate; never negative."""
+        return max(0, self.theoretical_arrival_ns - now_ns)
+
+    def has_room(self, now_ns: int) -> bool:
+        """Tell whether the first in line may go on."""
+        return self.theoretical_arrival_ns - now_ns <= self.delay_ns
+
+    def opens_at_ns(self) -> int:
+        """When the first in line may go on, on the clock that was passed in."""
+        return self.theoretical_arrival_ns - self.delay_ns
+
+    def charge(self, cost_ns: int, arrival_ns: int) -> None:
+        """Take permits for a message that arrived at ``arrival_ns``."""
+        self.theoretical_arrival_ns = max(self.theoretical_arrival_ns, arrival_ns) + cost_ns
+
+    def close_gate(self) -> None:
+        """Send newcomers to the end of the line: somebody waits."""
+        self.gate_ns = CLOSED
+
+    def open_gate(self) -> None:
+        """Judge newcomers by the bucket again: nobody waits."""
+        self.gate_ns = self.delay_ns
+
+    def adopt(self, policy: ZonePolicy, now_ns: int) -> None:
+        """Go on under another version of the policy. What was spent stays spent, up to the new burst."""
+        gate_is_closed = self.gate_ns == CLOSED
+        self._follow(policy)
+        if gate_is_closed:
+            self.close_gate()
+        largest_ns = now_ns + max(self.burst_ns, self.delay_ns) + self.interval_ns
+        self.theoretical_arrival_ns = min(self.theoretical_arrival_ns, largest_ns)
+
+    def _follow(self, policy: ZonePolicy) -> None:
+        self.policy = policy
+        if policy.counted is Counted.BYTES:
+            self.interval_ns = 0
+            self.delay_ns = policy.delay * policy.period_ns // policy.permits
+            self.burst_ns = policy.burst * policy.period_ns // policy.permits
+        else:
+            self.interval_ns = -(-policy.period_ns // policy.permits)
+            self.delay_ns = policy.delay * self.interval_ns
+            self.burst_ns = policy.burst * self.interval_ns
+        self.gate_ns = self.delay_ns

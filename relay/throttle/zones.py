@@ -1,0 +1,74 @@
+"""The zones and caps that live in one process, found by whose traffic they add up. Shared ones come from the store."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+from weakref import WeakValueDictionary
+
+from relay.throttle.cap import Cap
+from relay.throttle.policy import Counted, PolicySnapshot, Scope, ZonePolicy
+from relay.throttle.zone import Zone
+
+MOST_KEPT = 65_536  # zones, each about 300 bytes, before those at rest are looked for out of turn
+
+
+class ZoneKey(NamedTuple):
+    """Whose traffic a zone adds up, under which policy."""
+
+    scope: Scope
+    scope_id: str
+    policy_id: str
+    name: str
+
+
+class Zones:
+    """Finds the zone of a key, makes it when it is new, and forgets it once it is at rest and nobody uses it."""
+
+    def __init__(self) -> None:
+        """Begin with no zone."""
+        self._found: WeakValueDictionary[ZoneKey, Zone] = WeakValueDictionary()  # with those that only limiters hold
+        self._kept: dict[ZoneKey, Zone] = {}
+        self._caps: dict[ZoneKey, Cap] = {}
+
+    def __len__(self) -> int:
+        """How many zones and caps are kept."""
+        return len(self._found) + len(self._caps)
+
+    def zone(self, key: ZoneKey, policy: ZonePolicy, now_ns: int) -> Zone:
+        """The zone of ``key``, following ``policy`` from now on: everyone who holds it is judged by it."""
+        zone = self._found.get(key)
+        if zone is None:
+            if len(self._kept) >= MOST_KEPT:
+                self.forget_those_at_rest(now_ns)
+            zone = self._found[key] = self._kept[key] = Zone(policy)
+        elif zone.policy != policy:
+            zone.adopt(policy, now_ns)
+        return zone
+
+    def cap(self, key: ZoneKey, policy: ZonePolicy) -> Cap:
+        """The cap of ``key``, following ``policy`` from now on."""
+        cap = self._caps.get(key)
+        if cap is None:
+            cap = self._caps[key] = Cap(policy.name, policy.permits)
+        cap.limit = policy.permits
+        return cap
+
+    def forget_those_at_rest(self, now_ns: int) -> None:
+        """Drop zones whose bucket is full and caps with nothing open: made anew, they would be the same.
+
+        A zone that a limiter holds is found all the same: two of one key would let twice the limit pass.
+        """
+        self._kept = {key: zone for key, zone in self._found.items() if zone.theoretical_arrival_ns > now_ns}
+        self._caps = {key: cap for key, cap in self._caps.items() if cap.taken}
+
+
+def keyed_zones(
+    snapshots: Iterable[PolicySnapshot], scope_ids: Mapping[Scope, str], counted: Iterable[Counted]
+) -> list[tuple[ZoneKey, ZonePolicy]]:
+    """The zones of several policies that count one of ``counted``, each with the key under which it adds up."""
+    wanted = frozenset(counted)
+    return [
+        (ZoneKey(zone.scope, scope_ids[zone.scope], snapshot.policy_id, zone.name), zone)
+        for snapshot in snapshots
+        for zone in snapshot.zones
+        if zone.counted in wanted
+    ]
