@@ -15,7 +15,7 @@ def main() -> None:
     """Run a command; an unusable environment stops it at once with one message."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
     try:
-        settings.configured or settings.DEBUG  # noqa: B018 - reading any setting loads the file
+        settings.DEBUG  # noqa: B018 - reading any setting loads the file
     except ImproperlyConfigured as fault:
         sys.stderr.write(f"{fault}\n")
         sys.exit(USAGE_FAULT)

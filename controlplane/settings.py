@@ -172,12 +172,10 @@ STORAGES = {
     "staticfiles": {"BACKEND": _STATIC_STORAGE},
 }
 
-# OAuth. The token endpoint is ours (docs/decisions/0003-token-endpoint.md); clients, tokens and the rest the library's.
+# OAuth. Clients, tokens and their storage are the library's, the endpoints ours: docs/decisions/0003-token-endpoint.md.
 OAUTH2_PROVIDER_APPLICATION_MODEL = "tenants.OAuthClient"
 OAUTH2_PROVIDER = {
     "CLIENT_SECRET_HASHER": "generated_sha256",
-    "OAUTH2_VALIDATOR_CLASS": "controlplane.oauth.validator.TenantValidator",
-    "SCOPES_BACKEND_CLASS": "controlplane.oauth.scopes.TenantScopes",
     "OAUTH2_GRANT_TYPES_SUPPORTED": ["client_credentials"],
     "OAUTH2_RESPONSE_TYPES_SUPPORTED": [],
     "OIDC_ISS_ENDPOINT": WEB_URL,

@@ -1,0 +1,133 @@
+"""The ASGI shell of OAuth's POST endpoints: admission, then a worker thread, then JSON. Every answer is no-store.
+
+It stands in front of Django: its middleware would cost more than a token does (docs/decisions/0003-token-endpoint.md).
+"""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import cast
+
+import msgspec
+import structlog
+from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
+from channels.db import database_sync_to_async
+from django.conf import settings
+from django.db import DatabaseError
+
+from controlplane.oauth.admission import ZoneTable, client_address
+from controlplane.oauth.messages import (
+    LARGEST_BODY_BYTES,
+    NOT_STORED,
+    Answer,
+    OAuthRequest,
+    Refused,
+    not_post,
+    parse_request,
+    too_large,
+    too_many,
+    unavailable,
+)
+from relay.store.pool import StoreUnavailable
+from relay.throttle.policy import Scope
+
+THREADS = 4  # they wait for the database; signing is one at a time anyway
+log = structlog.get_logger(__name__)
+
+
+class Admission:
+    """The zones that all of OAuth's endpoints of one process share."""
+
+    def __init__(self) -> None:
+        """Take the limits from the settings."""
+        self._addresses = ZoneTable(
+            name="token_address",
+            scope=Scope.ADDRESS,
+            permits=settings.TOKEN_ADDRESS_PERMITS,
+            burst=settings.TOKEN_ADDRESS_BURST,
+        )
+        self._clients = ZoneTable(
+            name="token_client",
+            scope=Scope.CLIENT,
+            permits=settings.TOKEN_CLIENT_PERMITS,
+            burst=settings.TOKEN_CLIENT_BURST,
+        )
+
+    def admit_address(self, scope: HTTPScope) -> None:
+        """Charge the address that asks.
+
+        Raises:
+            Refused: 429, it asked too often.
+        """
+        forwarded_for = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+        peer = scope["client"][0] if scope["client"] else ""
+        address = client_address(peer, forwarded_for, settings.TRUSTED_PROXIES)
+        _refuse_if(self._addresses.seconds_to_wait(address, time.monotonic_ns()))
+
+    def admit_client(self, request: OAuthRequest) -> None:
+        """Charge the client id that was given, whether there is such a client or not.
+
+        Raises:
+            Refused: 429, it asked too often.
+        """
+        _refuse_if(self._clients.seconds_to_wait(request.client_id, time.monotonic_ns()))
+
+
+class Endpoint:
+    """One of OAuth's POST endpoints as an ASGI application."""
+
+    def __init__(
+        self, respond: Callable[[OAuthRequest], Answer], admission: Admission, threads: ThreadPoolExecutor
+    ) -> None:
+        """Answer by ``respond``, which may use the database, in one of ``threads``."""
+        self._respond = database_sync_to_async(respond, thread_sensitive=False, executor=threads)
+        self._admission = admission
+
+    async def __call__(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """Answer one request."""
+        try:
+            request = await self._admitted(scope, receive)
+            answer = cast(Answer, await self._respond(request))
+        except Refused as refusal:
+            answer = refusal.answer
+        except (DatabaseError, StoreUnavailable):
+            log.exception("oauth_store_unavailable", path=scope["path"])
+            answer = unavailable().answer
+        await _send_answer(send, answer)
+
+    async def _admitted(self, scope: HTTPScope, receive: ASGIReceiveCallable) -> OAuthRequest:
+        if scope["method"] != "POST":
+            raise not_post()
+        self._admission.admit_address(scope)
+        request = parse_request(list(scope["headers"]), await _read_body(receive))
+        self._admission.admit_client(request)
+        return request
+
+
+async def _read_body(receive: ASGIReceiveCallable) -> bytes:
+    body = b""
+    is_complete = False
+    while not is_complete:
+        event = await receive()
+        if event["type"] != "http.request":
+            raise Refused(400, "invalid_request", "The request ended before its body.")
+        body += event["body"]
+        is_complete = not event.get("more_body", False)
+        if len(body) > LARGEST_BODY_BYTES:
+            raise too_large()
+    return body
+
+
+async def _send_answer(send: ASGISendCallable, answer: Answer) -> None:
+    body = b"" if answer.document is None else msgspec.json.encode(answer.document)
+    headers = {**NOT_STORED, "content-length": str(len(body)), **answer.headers}
+    if answer.document is not None:
+        headers["content-type"] = "application/json"
+    pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": pairs, "trailers": False})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _refuse_if(seconds: int) -> None:
+    if seconds:
+        raise too_many(seconds)
