@@ -82,6 +82,11 @@ class Connection(asyncio.Protocol):
         """Whose connection it is."""
         return self.terms.token.credential.client_id
 
+    @property
+    def own_socket(self) -> socket.socket:
+        """The socket under the transport, to be asked and to be set, never to be read."""
+        return cast(socket.socket, self._transport.get_extra_info("socket"))
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, on a transport that has sent its 101."""
         self._transport = cast(asyncio.Transport, transport)
@@ -143,8 +148,7 @@ class Connection(asyncio.Protocol):
         """End the TCP connection with RST: no close frame, nothing more is sent."""
         self._is_open = False
         self._outgoing.clear()
-        own_socket = self._transport.get_extra_info("socket")
-        own_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _SHUT_WITH_RESET)
+        self.own_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _SHUT_WITH_RESET)
         self._transport.abort()
 
     def push(self, plan: PushPlan) -> None:
