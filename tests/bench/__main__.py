@@ -31,14 +31,14 @@ def main() -> int:
     options = _parser().parse_args()
     signal.signal(signal.SIGTERM, _end)
     _raise_file_limit()
-    progress = Console(stderr=True, highlight=False, soft_wrap=True)
+    progress = Console(stderr=True, highlight=False, soft_wrap=True, log_path=False)
     builds, missing = chosen(options.only)
     for sentence in missing:
         progress.print(sentence, style="yellow")
     plan = _plan(options)
     try:
         with prepared_ground() as ground:
-            readings = measure_rounds(ground, builds, plan, progress.print)
+            readings = measure_rounds(ground, builds, plan, progress.log)
     except (ProgramFailed, LoadFailed) as failure:
         progress.print(str(failure), style="bold red")
         return RUN_FAILED

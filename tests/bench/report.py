@@ -10,7 +10,7 @@ from tests.bench.readings import Readings
 from tests.bench.rounds import SHAPES
 
 NAMES = {
-    "direct": "direct, no relay",
+    "direct": "no relay",
     "nginx": "nginx",
     "haproxy": "HAProxy",
     "daphne": "stock on Daphne",
@@ -56,10 +56,10 @@ def _carried(readings: Readings, contestants: Sequence[str], upstream: str, titl
 
 def _standing(readings: Readings, contestants: Sequence[str]) -> Table:
     table = Table(title="Idle memory a connection, handshakes, latency at half load", title_justify="left")
-    table.add_column("relay")
-    for heading in ("idle KiB", "idle KiB, TLS", "/ nginx", "handshake CPU µs", "/ nginx", "handshakes/s"):
+    table.add_column("relay", no_wrap=True)
+    for heading in ("idle KiB", "with TLS", "/ nginx", "CPU µs a handshake", "/ nginx", "handshakes/s"):
         table.add_column(heading, justify="right")
-    for heading in ("p50 ms", "p99 ms", "added p99 ms"):
+    for heading in ("p50 ms", "p99 ms", "added p99"):
         table.add_column(heading, justify="right")
     for name in contestants:
         plain, tls = _Figures(readings, name, "plain"), _Figures(readings, name, "tls")

@@ -25,8 +25,8 @@ class Plan:
     """How much is measured."""
 
     rounds: int = 5
-    seconds: float = 1.5
-    idle_connections: int = 1000
+    seconds: float = 1.2
+    idle_connections: int = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +77,8 @@ class Round:
         for one in among:
             metrics = measure(one)
             self.readings.add(one.name, situation, metrics)
-            self.report(
-                f"{one.name}, {situation}: " + ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
-            )
+            figures = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+            self.report(f"{situation}, {one.name}: {figures}")
 
 
 def measure_rounds(ground: Ground, builds: Mapping[str, Build], plan: Plan, report: Report) -> Readings:

@@ -73,5 +73,10 @@ class Started:
         except subprocess.TimeoutExpired:
             raise LoadFailed(f"{what} did not end within {_LOAD_TIMEOUT_SECONDS} s.") from None
         if load.returncode:
-            raise LoadFailed(f"{what} failed: {load.stderr.decode(errors='replace').strip()[-_ERROR_SHOWN:]}")
+            reason = load.stderr.decode(errors="replace").strip()[-_ERROR_SHOWN:]
+            raise LoadFailed(f"{what} failed: {reason}\n{self._log_end()}")
         return msgspec.json.decode(load.stdout, type=dict[str, float])
+
+    def _log_end(self) -> str:
+        program = self.contestant.program
+        return f"The end of {self.name}'s log:\n{program.log_end()}" if program else ""

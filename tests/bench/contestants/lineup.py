@@ -7,6 +7,7 @@ from tests.bench.contestants.direct import direct
 from tests.bench.contestants.ground import Ground
 from tests.bench.contestants.haproxy import haproxy
 from tests.bench.contestants.nginx import nginx
+from tests.bench.contestants.ours import ours
 from tests.bench.contestants.stock import stock_on_daphne, stock_on_uvicorn
 
 Build = Callable[[Ground], Contestant]
@@ -16,6 +17,7 @@ LINEUP: dict[str, Build] = {
     "haproxy": haproxy,
     "daphne": stock_on_daphne,
     "uvicorn": stock_on_uvicorn,
+    "ours": ours,
 }
 _PROGRAMS = ("nginx", "haproxy")
 

@@ -14,7 +14,7 @@ REPOSITORY = Path(__file__).parents[3]
 START_TIMEOUT_SECONDS = 30
 _STOP_TIMEOUT_SECONDS = 5
 _POLL_SECONDS = 0.02
-_LOG_LINES_SHOWN = 20
+_LOG_SHOWN = 2000  # characters
 
 
 class ProgramFailed(Exception):
@@ -35,6 +35,10 @@ class Program:
     def log(self) -> Path:
         """Where its output goes."""
         return self.folder / f"{self.name}.log"
+
+    def log_end(self) -> str:
+        """The last lines of its output."""
+        return self.log.read_text(errors="replace")[-_LOG_SHOWN:]
 
 
 def free_port() -> int:
@@ -73,11 +77,9 @@ def _wait_until_listening(program: Program, process: subprocess.Popen[bytes]) ->
     deadline = monotonic() + START_TIMEOUT_SECONDS
     while not _is_listening(program.port):
         if _has_ended(process, within_seconds=_POLL_SECONDS):
-            raise ProgramFailed(f"{program.name} ended with status {process.returncode}.\n{_end_of(program.log)}")
+            raise ProgramFailed(f"{program.name} ended with status {process.returncode}.\n{program.log_end()}")
         if monotonic() > deadline:
-            raise ProgramFailed(
-                f"{program.name} does not listen after {START_TIMEOUT_SECONDS} s.\n{_end_of(program.log)}"
-            )
+            raise ProgramFailed(f"{program.name} does not listen after {START_TIMEOUT_SECONDS} s.\n{program.log_end()}")
 
 
 def _is_listening(port: int) -> bool:
@@ -109,7 +111,3 @@ def _signal(process_group: int, number: signal.Signals) -> None:
         os.killpg(process_group, number)
     except ProcessLookupError:
         return  # all have ended
-
-
-def _end_of(log: Path) -> str:
-    return "\n".join(log.read_text(errors="replace").splitlines()[-_LOG_LINES_SHOWN:])

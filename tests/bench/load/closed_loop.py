@@ -7,7 +7,7 @@ from tests.bench.load.connection import Connection
 from tests.bench.load.crowd import crowd, watch
 from tests.bench.load.latencies import Latencies
 from tests.bench.load.scenarios import ClosedLoop
-from tests.bench.processes import cpu_seconds
+from tests.bench.processes import cpu_metric, cpu_seconds
 
 _NS_PER_SECOND = 1e9
 
@@ -56,5 +56,5 @@ async def closed_loop(scenario: ClosedLoop) -> dict[str, float]:
         "messages_per_second": messages / elapsed_seconds,
         "latency_p50_ms": loop.latencies.percentile_ms(50),
         "latency_p99_ms": loop.latencies.percentile_ms(99),
-        "cpu_us_per_message": spent_seconds / messages * 1e6,
+        **cpu_metric("cpu_us_per_message", scenario.process_ids, spent_seconds, messages),
     }

@@ -41,6 +41,11 @@ async def crowd(target: Target, count: int, on_echo: Callable[[Connection], None
         await close_connections(connections)
 
 
+async def pass_time(seconds: float) -> None:
+    """Let time pass, whatever happens meanwhile."""
+    await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=seconds)
+
+
 async def watch(connections: list[Connection], seconds: float) -> None:
     """Let time pass while all connections stay open.
 
