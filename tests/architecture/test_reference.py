@@ -1,0 +1,117 @@
+import ast
+import re
+
+import pytest
+
+from tests.architecture.sources import PACKAGES, ROOT, modules, parsed
+
+REFERENCE = ROOT / "docs" / "reference"
+SETTINGS = "controlplane.settings"
+SUFFIXES = {"CounterMetricFamily": "_total", "InfoMetricFamily": "_info"}  # which prometheus-client adds by itself
+CODED = ("Denial", "bad_request", "close_reason", "forbidden", "platform_refused", "unavailable")
+CODE = re.compile(r"[a-z]+(_[a-z]+)*")
+
+
+def _page(name):
+    return (REFERENCE / name).read_text(encoding="utf-8")
+
+
+def _calls(module):
+    return [node for node in ast.walk(parsed(modules()[module])) if isinstance(node, ast.Call)]
+
+
+def _texts(call):
+    return [
+        argument.value
+        for argument in call.args
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+    ]
+
+
+def _variables():
+    """What settings.py reads of the environment: env.text("NAME", ...) and its like."""
+    for call in _calls(SETTINGS):
+        if ast.unparse(call.func).startswith("env.") and _texts(call)[:1] and _texts(call)[0].isupper():
+            yield _texts(call)[0]
+
+
+def _variables_read_elsewhere():
+    readers = ("os.environ.get", "os.getenv", "environ.get", "getenv")
+    for module, path in modules().items():
+        for node in ast.walk(parsed(path)):
+            if not module.startswith(PACKAGES):
+                continue
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in readers and _texts(node):
+                yield _texts(node)[0]
+            if isinstance(node, ast.Subscript) and ast.unparse(node.value) in ("os.environ", "environ"):
+                yield ast.literal_eval(node.slice)
+
+
+def _close_codes():
+    enumeration = next(
+        node for node in parsed(modules()["relay.protocol.close_codes"]).body if isinstance(node, ast.ClassDef)
+    )
+    for statement in enumeration.body:
+        if isinstance(statement, ast.Assign):
+            yield f"`{ast.literal_eval(statement.value)}`"
+
+
+def _words():
+    """The codes of problem documents and the first words of close reasons, wherever they are made."""
+    for module in _relay_modules():
+        for call in _calls(module):
+            if ast.unparse(call.func).rpartition(".")[2] in CODED:
+                yield from (f"`{text}`" for text in _texts(call)[:1] if CODE.fullmatch(text))
+
+
+def _metrics():
+    for module in _relay_modules():
+        for call in _calls(module):
+            for text in _texts(call)[:1]:
+                if text.startswith("floodgate_"):
+                    yield f"`{text}{SUFFIXES.get(ast.unparse(call.func), '')}`"
+
+
+def _relay_modules():
+    return [module for module in modules() if module.startswith("relay.")]
+
+
+def _commands():
+    return sorted((ROOT / "controlplane" / "management" / "commands").glob("[a-z]*.py"))
+
+
+@pytest.mark.parametrize("variable", sorted({*_variables(), *_variables_read_elsewhere()}))
+def test_every_setting_is_explained(variable):
+    assert f"| `{variable}` |" in _page("settings.md"), "a row: name, default, unit, reason"
+
+
+def test_no_setting_is_explained_that_is_not_there():
+    explained = set(re.findall(r"^\| `([A-Z_0-9]+)` \|", _page("settings.md"), re.MULTILINE))
+
+    assert explained <= {*_variables(), *_variables_read_elsewhere()}
+
+
+@pytest.mark.parametrize("code", sorted({*_close_codes(), *_words()}))
+def test_every_code_is_explained(code):
+    assert f"| {code} |" in _page("codes.md"), "a row: code, meaning, cause, what to do"
+
+
+@pytest.mark.parametrize("metric", sorted(set(_metrics())))
+def test_every_metric_is_explained(metric):
+    assert f"| {metric} |" in _page("metrics.md"), "a row: name, kind, labels, meaning"
+
+
+def test_no_metric_is_explained_that_is_not_there():
+    explained = set(re.findall(r"^\| (`floodgate_\w+`) \|", _page("metrics.md"), re.MULTILINE))
+
+    assert explained <= set(_metrics())
+
+
+@pytest.mark.parametrize("command", _commands(), ids=lambda path: path.stem)
+def test_every_command_and_its_options_are_explained(command):
+    section = re.search(rf"^## {command.stem}$(.*?)(?=^## |\Z)", _page("commands.md"), re.MULTILINE | re.DOTALL)
+    arguments = (call for call in ast.walk(parsed(command)) if isinstance(call, ast.Call))
+    options = [text for call in arguments if ast.unparse(call.func).endswith("add_argument") for text in _texts(call)]
+
+    assert section, f"docs/reference/commands.md needs a section: ## {command.stem}"
+    assert [option for option in options if f"`{option}" not in section[1]] == []
