@@ -4,6 +4,7 @@ import re
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import parse_qs
 
 from joserfc import jwt
@@ -38,7 +39,7 @@ class Handshake:
     forwarded_headers: tuple[tuple[str, str], ...] = field(repr=False)
 
     @classmethod
-    def from_scope(cls, scope: dict[str, object]) -> "Handshake":
+    def from_scope(cls, scope: dict[str, Any]) -> "Handshake":
         """Read an ASGI scope that the router has matched.
 
         Raises:
@@ -109,7 +110,11 @@ class TokenVerifier:
         except (JoseError, ValueError) as error:
             raise wrong from error
         claims = decoded.claims
-        if decoded.header.get("typ") != TOKEN_TYPE or claims.get("iss") != self._issuer or claims.get("aud") != AUDIENCE:
+        if (
+            decoded.header.get("typ") != TOKEN_TYPE
+            or claims.get("iss") != self._issuer
+            or claims.get("aud") != AUDIENCE
+        ):
             raise wrong
         try:
             identity = Identity(

@@ -1,7 +1,6 @@
 """The client's door: one handshake in, one running session out. It never sees a message."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from channels.consumer import AsyncConsumer
 from django.conf import settings
@@ -17,9 +16,10 @@ from relay.telemetry.counters import Flow
 from relay.upstream.dial import platform_link
 from relay.upstream.link import Link, LinkTarget
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+# ASGI's dictionaries are open: what a server adds to them is in nobody's types.
+Scope: TypeAlias = Any
+Receive: TypeAlias = Any
+Send: TypeAlias = Any
 ACCEPTED = "accepted"
 DRAIN_RETRY_SECONDS = 1
 
@@ -63,12 +63,13 @@ async def unknown_path(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer 404 to a WebSocket path that is none of ours."""
     await receive()
     worker: Worker = scope["state"]["worker"]
+    denial = not_found()
     try:
         worker.admission.admit_address(scope["client"][0])
-        raise Denied(not_found())
     except Denied as denied:
-        worker.counters.handshakes["", "", denied.denial.code] += 1
-        await refuse(send, denied.denial)
+        denial = denied.denial
+    worker.counters.handshakes["", "", denial.code] += 1
+    await refuse(send, denial)
 
 
 async def refuse(send: Send, denial: Denial) -> None:

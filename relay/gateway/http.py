@@ -56,7 +56,9 @@ async def _forward_token_request(worker: Worker, scope: Scope, receive: Receive,
         worker.admission.admit_address(scope["client"][0])
         body = await _read_body(receive)
         if body is None:
-            await _answer(send, 413, JSON, b'{"error": "invalid_request", "error_description": "The body is too long."}')
+            await _answer(
+                send, 413, JSON, b'{"error": "invalid_request", "error_description": "The body is too long."}'
+            )
             return
         await _ask_web(worker, scope, body, send)
     except Denied as denied:
@@ -70,7 +72,9 @@ async def _ask_web(worker: Worker, scope: Scope, body: bytes, send: Send) -> Non
     headers["X-Forwarded-For"] = scope["client"][0]
     url = settings.TOKEN_FORWARD_URL + TOKEN_PATH
     try:
-        async with worker.http.request(scope["method"], url, data=body, headers=headers, allow_redirects=False) as answer:
+        async with worker.http.request(
+            scope["method"], url, data=body, headers=headers, allow_redirects=False
+        ) as answer:
             back = [(name.lower().encode(), value.encode("latin-1")) for name, value in answer.headers.items()]
             passed = [pair for pair in back if pair[0].decode() in PASSED_BACK]
             await _answer(send, answer.status, "", await answer.read(), passed)
@@ -88,7 +92,7 @@ async def _read_body(receive: Receive) -> bytes | None:
     body = b""
     while True:
         message = await receive()
-        body += message.get("body", b"")
+        body += bytes(message.get("body", b""))
         if len(body) > LARGEST_TOKEN_REQUEST_BYTES:
             return None
         if not message.get("more_body", False):

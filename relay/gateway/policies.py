@@ -6,6 +6,7 @@ Records come from Redis; where Redis has none they are rebuilt from the database
 import asyncio
 import time
 from typing import Protocol
+from uuid import UUID
 
 import redis.asyncio
 import structlog
@@ -96,7 +97,9 @@ class Policies:
             await self._load(tenant_id, client_id)
         if connected:
             self._connected.apply_change(tenant_id)
-            log.info("control_data_reloaded", tenant=tenant_id, clients=len(connected), seconds=time.monotonic() - started)
+            log.info(
+                "control_data_reloaded", tenant=tenant_id, clients=len(connected), seconds=time.monotonic() - started
+            )
 
     async def _load(self, tenant_id: str, client_id: str) -> ClientRecord | None:
         try:
@@ -123,4 +126,4 @@ class Policies:
 
     async def _rebuild_in_thread(self, tenant_id: str) -> None:
         async with asyncio.timeout(REBUILD_SECONDS):
-            await sync_to_async(publish_records, thread_sensitive=False)(tenant_id)
+            await sync_to_async(publish_records, thread_sensitive=False)(UUID(tenant_id))

@@ -13,10 +13,12 @@ from relay.gateway.worker import running_worker
 CHANNEL = r"(?P<channel>[a-z0-9][a-z0-9_-]{0,63})"
 TENANT = r"(?P<tenant>[a-z0-9-]{1,64})"
 
-websocket_paths = [
-    re_path(rf"^v2/websocket/{CHANNEL}\Z", RelayConsumer.as_asgi()),
-    re_path(rf"^realtime/{TENANT}/{CHANNEL}\Z", RelayConsumer.as_asgi()),
-    re_path(r"", unknown_path),
+RELAY: Any = RelayConsumer.as_asgi()  # Django types its paths for views
+UNKNOWN: Any = unknown_path
+websocket_paths: list[Any] = [
+    re_path(rf"^v2/websocket/{CHANNEL}\Z", RELAY),
+    re_path(rf"^realtime/{TENANT}/{CHANNEL}\Z", RELAY),
+    re_path(r"", UNKNOWN),
 ]
 
 

@@ -5,8 +5,8 @@ Uvicorn's classes are subclassed here and nowhere else; its version is pinned ex
 
 import asyncio
 import socket
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
 
 import h11
 import uvicorn
@@ -21,6 +21,7 @@ from relay.protocol.denials import Denied, unavailable
 TAKE_OVER = "floodgate.take_over"
 BACKLOG = 2048
 SHUTDOWN_SECONDS = 5
+Application = Callable[..., Awaitable[None]]
 TakeOver = Callable[[asyncio.Protocol], None]
 
 
@@ -44,7 +45,8 @@ class UpgradeProtocol(WebSocketsSansIOProtocol):
         """Offer the socket to the consumer, and read nothing until it has decided."""
         super().handle_connect(event)
         if hasattr(self, "scope"):
-            self.scope["extensions"][TAKE_OVER] = self._take_over
+            extensions = cast("dict[str, object]", self.scope["extensions"])
+            extensions[TAKE_OVER] = self._take_over
             self.transport.pause_reading()
 
     async def send(self, message: ASGISendEvent) -> None:
@@ -104,11 +106,11 @@ def listening_socket(host: str, port: int, receive_buffer_bytes: int) -> socket.
     except OSError:
         listener.close()
         raise
-    listener.setblocking(False)
+    listener.settimeout(0)
     return listener
 
 
-def serve(application: Any, listener: socket.socket) -> None:
+def serve(application: Application, listener: socket.socket) -> None:
     """Run the relay on ``listener`` until SIGTERM or SIGINT."""
     config = uvicorn.Config(
         application,

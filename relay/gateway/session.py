@@ -38,10 +38,18 @@ class Session:
         self._is_closing = False
         self._timer: asyncio.TimerHandle | None = None
         self.client = Splice(
-            self, _scanner(link, masked=True), limits.to_platform, counters.flow(flow._replace(direction="to_platform")), room
+            self,
+            _scanner(link, masked=True),
+            limits.to_platform,
+            counters.flow(flow._replace(direction="to_platform")),
+            room,
         )
         self.platform = Splice(
-            self, _scanner(link, masked=False), limits.to_client, counters.flow(flow._replace(direction="to_client")), room
+            self,
+            _scanner(link, masked=False),
+            limits.to_client,
+            counters.flow(flow._replace(direction="to_client")),
+            room,
         )
         self.client.peer, self.platform.peer = self.platform, self.client
 
@@ -92,7 +100,9 @@ class Session:
     def side_exceeded(self, verdict: Verdict) -> None:
         """Close a connection that has waited for longer than its policy lets it."""
         retry_after_ms = max(1, verdict.wait_ns // NS_PER_MS)
-        self.close(CloseCode.RATE_LIMITED, close_reason("rate_limited", zone=verdict.zone, retry_after_ms=retry_after_ms))
+        self.close(
+            CloseCode.RATE_LIMITED, close_reason("rate_limited", zone=verdict.zone, retry_after_ms=retry_after_ms)
+        )
 
     def side_lost(self, side: Splice) -> None:
         """End the other side in the way that its endpoint can understand."""
@@ -142,4 +152,6 @@ class Session:
 
 
 def _scanner(link: Link, *, masked: bool) -> FrameScanner:
-    return FrameScanner(masked=masked, compressed=bool(link.extensions), largest_message_bytes=link.largest_message_bytes)
+    return FrameScanner(
+        masked=masked, compressed=bool(link.extensions), largest_message_bytes=link.largest_message_bytes
+    )

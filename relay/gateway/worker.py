@@ -104,7 +104,8 @@ class Worker:
         else:
             connection.session.adopt(self.admission.limits(record, channel, connection.scope_ids))
 
-    async def _sweep(self) -> None:
+    async def sweep(self) -> None:
+        """Forget zones at rest, for ever."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             self.admission.forget_those_at_rest()
@@ -117,7 +118,7 @@ async def running_worker() -> AsyncIterator[Worker]:
     tasks = [
         asyncio.create_task(worker.policies.follow(), name="follow announcements"),
         asyncio.create_task(flush_every_second(worker.redis, worker.counters), name="flush counters"),
-        asyncio.create_task(worker._sweep(), name="sweep zones"),
+        asyncio.create_task(worker.sweep(), name="sweep zones"),
     ]
     for task in tasks:
         task.add_done_callback(_tell_if_it_failed)

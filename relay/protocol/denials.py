@@ -74,7 +74,9 @@ def forbidden(code: str, detail: str) -> Denial:
 
 def not_found() -> Denial:
     """404 for what is not there, and for what is somebody else's: the answer does not tell which."""
-    return Denial(404, "channel_not_found", "There is no such channel. Check the host, the path and the channel's name.")
+    return Denial(
+        404, "channel_not_found", "There is no such channel. Check the host, the path and the channel's name."
+    )
 
 
 def bad_request(code: str, detail: str) -> Denial:

@@ -5,6 +5,7 @@ A stream rather than pub/sub: a reader that was cut off goes on where it stopped
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import cast
 
 import redis.asyncio
 
@@ -16,6 +17,7 @@ BLOCK_MILLISECONDS = 500
 RETRY_SECONDS = 0.25
 EVERY_TENANT = "*"
 BEGINNING = "0-0"
+Entry = tuple[str, dict[str, str]]
 
 
 def announce(tenant_id: str) -> None:
@@ -54,16 +56,14 @@ async def changed_tenants() -> AsyncIterator[str]:
 
 
 async def _last_position(connection: redis.asyncio.Redis) -> str:
-    entries = await connection.xrevrange(keys.announcements(), count=1)
+    entries = cast("list[Entry]", await connection.xrevrange(keys.announcements(), count=1))
     return entries[0][0] if entries else BEGINNING
 
 
-async def _entries_after(connection: redis.asyncio.Redis, position: str) -> list[tuple[str, dict[str, str]]]:
+async def _entries_after(connection: redis.asyncio.Redis, position: str) -> list[Entry]:
     answer = await connection.xread({keys.announcements(): position}, block=BLOCK_MILLISECONDS)
-    if not answer:
-        return []
-    streams = list(answer.values()) if isinstance(answer, dict) else [entries for _, entries in answer]
-    return streams[0][0] if isinstance(streams[0][0], list) else streams[0]
+    streams = cast("list[tuple[str, list[Entry]]]", answer or [])
+    return [entry for _, entries in streams for entry in entries]
 
 
 async def _was_lost(connection: redis.asyncio.Redis, position: str) -> bool:

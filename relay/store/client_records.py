@@ -10,6 +10,7 @@ from relay.store import keys
 from relay.store.pool import blocking
 from relay.throttle.policy import PolicyRefused, PolicySnapshot
 
+Fields = dict[bytes | bytearray | memoryview | str | int | float, bytes | bytearray | memoryview | str | int | float]
 WRITTEN, FORM = "written", "1"  # a field beside the clients, and the form in which they are written
 
 
@@ -72,7 +73,7 @@ def replace_records(tenant_id: str, records: Iterable[ClientRecord]) -> None:
     Raises:
         StoreUnavailable: Redis did not answer; the old records stand.
     """
-    encoded: dict[str, bytes | str] = {record.client_id: msgspec.json.encode(record) for record in records}
+    encoded: Fields = {record.client_id: msgspec.json.encode(record).decode() for record in records}
     encoded[WRITTEN] = FORM
     with blocking().pipeline(transaction=True) as transaction:
         transaction.delete(keys.clients(tenant_id))

@@ -1,6 +1,7 @@
 """Access tokens that were revoked before their end. Tokens are verified locally, so this list is what stops them."""
 
 import time
+from typing import cast
 
 import redis.asyncio
 
@@ -38,4 +39,5 @@ async def load_revoked_tokens(redis_on_loop: redis.asyncio.Redis, tenant_id: str
     Raises:
         StoreUnavailable: Redis did not answer.
     """
-    return frozenset(await redis_on_loop.zrangebyscore(keys.revoked_tokens(tenant_id), time.time(), "+inf"))
+    token_ids = await redis_on_loop.zrangebyscore(keys.revoked_tokens(tenant_id), time.time(), "+inf")
+    return frozenset(cast("list[str]", token_ids))

@@ -1,5 +1,7 @@
 """The stream on which relay processes put what they counted, one record a second and worker."""
 
+from typing import cast
+
 import redis.asyncio
 
 from relay.store import keys
@@ -24,5 +26,6 @@ def read_records(position: str, most: int = 1000) -> list[tuple[str, str]]:
     Raises:
         StoreUnavailable: Redis did not answer.
     """
-    entries = blocking().xrange(keys.telemetry(), min=f"({position}", count=most)
+    answer = blocking().xrange(keys.telemetry(), min=f"({position}", count=most)
+    entries = cast("list[tuple[str, dict[str, str]]]", answer)
     return [(entry_id, fields["record"]) for entry_id, fields in entries]

@@ -1,4 +1,4 @@
-"""The page that Prometheus reads, made from the counters when it is asked for. docs/reference/metrics.md explains each."""
+"""The page that Prometheus reads, made from the counters when it is asked for."""
 
 import platform
 from collections.abc import Iterator

@@ -8,7 +8,7 @@ from relay.throttle.zone import Zone
 
 
 class Limiter:
-    """The zones that one kind of traffic of one connection must pass, narrowest first or not: the order decides nothing.
+    """The zones that one kind of traffic of one connection must pass. Their order decides nothing.
 
     Attributes:
         deciding_zone: the zone behind the last verdict that was not PASS; its line is where to wait.
@@ -40,7 +40,7 @@ class Limiter:
             time after which another try can succeed. The strictest zone decides.
         """
         for zone in self._zones:
-            # Zone's methods written out: calling them made five zones 2.8 times as dear.
+            # Zone's methods and max() written out: calling them made five zones 2.8 times as dear.
             if zone.theoretical_arrival_ns - now_ns > zone.gate_ns:
                 return self._hold_back(now_ns, size_bytes)
         if self._bytes_too:
@@ -49,7 +49,7 @@ class Limiter:
             return PASS
         for zone in self._zones:
             arrival_ns = zone.theoretical_arrival_ns
-            zone.theoretical_arrival_ns = (arrival_ns if arrival_ns > now_ns else now_ns) + zone.interval_ns
+            zone.theoretical_arrival_ns = (arrival_ns if arrival_ns > now_ns else now_ns) + zone.interval_ns  # noqa: FURB136
         return PASS
 
     def admit_waiting(self, now_ns: int, size_bytes: int, arrived_ns: int, throttled_since_ns: int) -> Verdict:

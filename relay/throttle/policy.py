@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 SECOND_NS = 1_000_000_000
+DAY_SECONDS = 86_400
 LARGEST_PERMITS = 1_000_000_000_000
 LARGEST_PERIOD_NS = 366 * 24 * 3600 * SECOND_NS
 ZONE_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")  # travels in close reasons and metric labels
@@ -97,19 +98,25 @@ class ZonePolicy:
     def _amount_problems(self) -> list[tuple[str, str]]:
         problems = []
         if not ZONE_NAME.fullmatch(self.name):
-            sentence = f"{self.name!r} is no zone name. Use up to 32 small letters, digits and _, beginning with a letter."
+            sentence = (
+                f"{self.name!r} is no zone name. Use up to 32 small letters, digits and _, beginning with a letter."
+            )
             problems.append(("name", sentence))
         if not 1 <= self.permits <= LARGEST_PERMITS:
             sentence = f"permits is {self.permits}, but must lie between 1 and {LARGEST_PERMITS:,}."
             problems.append(("permits", f"{sentence} To let nothing through, disable the client."))
         if not 1 <= self.period_ns <= LARGEST_PERIOD_NS:
-            sentence = "the period must be longer than nothing and at most 366 days. A rate of 1 a day is 1 in 86,400 s."
+            sentence = (
+                "the period must be longer than nothing and at most 366 days. A rate of 1 a day is 1 in 86,400 s."
+            )
             problems.append(("period_seconds", sentence))
         return problems
 
     def _burst_problems(self) -> list[tuple[str, str]]:
         if self.counted is Counted.OPEN_CONNECTIONS and (self.burst or self.delay):
-            sentence = "open connections have no burst: permits alone says how many may be open. Set burst and delay to 0."
+            sentence = (
+                "open connections have no burst: permits alone says how many may be open. Set burst and delay to 0."
+            )
             return [("burst", sentence)]
         if not 0 <= self.burst <= LARGEST_PERMITS:
             return [("burst", f"burst is {self.burst}, but must lie between 0 and {LARGEST_PERMITS:,}.")]
@@ -124,17 +131,21 @@ class ZonePolicy:
             sentence = f"{self.counted.label} beyond the limit are always refused with 429. Choose reject."
             problems.append(("beyond", sentence))
         if self.counted not in REFUSABLE and self.beyond is Beyond.REJECT:
-            sentence = "an open connection never drops a message: leaving one out of a compressed stream ruins all that follow."
+            sentence = "an open connection never drops a message: all that follow in a compressed stream would be ruined."
             problems.append(("beyond", f"{sentence} Choose wait or close."))
         if self.counted in REFUSABLE and self.direction is not Direction.TO_PLATFORM:
             problems.append(("direction", f"{self.counted.label} go to the platform. Choose to_platform."))
         if self.scope is Scope.CONNECTION and self.counted in REFUSABLE:
-            problems.append(("scope", f"one connection cannot add up {self.counted.label}. Choose client or a wider scope."))
-        if self.beyond is Beyond.CLOSE and not 1 <= self.close_after_waiting_seconds <= 86_400:
+            problems.append(
+                ("scope", f"one connection cannot add up {self.counted.label}. Choose client or a wider scope.")
+            )
+        if self.beyond is Beyond.CLOSE and not 1 <= self.close_after_waiting_seconds <= DAY_SECONDS:
             sentence = "to close a connection, say after how many seconds of waiting without a break: 1 to 86,400."
             problems.append(("close_after_waiting_seconds", sentence))
         if self.beyond is not Beyond.CLOSE and self.close_after_waiting_seconds:
-            sentence = f"close_after_waiting_seconds has no effect with beyond = {self.beyond}. Set it to 0 or choose close."
+            sentence = (
+                f"close_after_waiting_seconds has no effect with beyond = {self.beyond}. Set it to 0 or choose close."
+            )
             problems.append(("close_after_waiting_seconds", sentence))
         return problems
 
@@ -165,7 +176,7 @@ def refuse_repeated_names(zones: tuple[ZonePolicy, ...]) -> None:
     names = [zone.name for zone in zones]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        sentence = f"two zones are called {', '.join(repeated)}. A close reason names the zone that decided: give each its own."
+        sentence = f"two zones are called {', '.join(repeated)}. A close reason names the zone: give each its own."
         raise PolicyRefused([("name", sentence)])
 
 
@@ -177,8 +188,15 @@ def default_zones() -> tuple[ZonePolicy, ...]:
         ZonePolicy(name="client", scope=Scope.CLIENT, permits=100, burst=20, delay=10),
         ZonePolicy(name="connection", scope=Scope.CONNECTION, permits=100, burst=20, delay=10),
         ZonePolicy(
-            name="control_frames", scope=Scope.CONNECTION, counted=Counted.CONTROL_FRAMES, permits=10, burst=20, delay=20
+            name="control_frames",
+            scope=Scope.CONNECTION,
+            counted=Counted.CONTROL_FRAMES,
+            permits=10,
+            burst=20,
+            delay=20,
         ),
         ZonePolicy(name="client_connections", counted=connections, permits=50, beyond=reject),
-        ZonePolicy(name="credential_connections", scope=Scope.CREDENTIAL, counted=connections, permits=10, beyond=reject),
+        ZonePolicy(
+            name="credential_connections", scope=Scope.CREDENTIAL, counted=connections, permits=10, beyond=reject
+        ),
     )

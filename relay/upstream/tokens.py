@@ -144,9 +144,7 @@ class PlatformTokens:
         data: dict[str, str] | None = None,
         headers: dict[str, str] | None = None,
     ) -> bytes:
-        async with self.http.request(
-            method, url, data=data, headers=headers, ssl=tls, allow_redirects=False
-        ) as answer:
+        async with self.http.request(method, url, data=data, headers=headers, ssl=tls, allow_redirects=False) as answer:
             body = await _bounded(answer.content)
             if answer.status == 200:  # noqa: PLR2004
                 return body

@@ -1,6 +1,7 @@
 """Starts one relay process."""
 
 import sys
+from typing import NoReturn
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
@@ -33,6 +34,6 @@ class Command(BaseCommand):
         self.stdout.flush()
         serve(application, listener)
 
-    def _refuse(self, sentence: str) -> None:
+    def _refuse(self, sentence: str) -> NoReturn:
         self.stderr.write(sentence)
         sys.exit(USAGE_FAULT)
