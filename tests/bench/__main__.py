@@ -1,90 +1,71 @@
-"""The bench's command line: chooses what runs, prints and writes what was measured, exits with the verdict."""
+"""The bench: measures, prints and writes what was measured, exits with the verdict."""
 
+import os
 import signal
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from pathlib import Path
+from collections.abc import Callable
 from resource import RLIMIT_NOFILE, getrlimit, setrlimit
+from time import monotonic
 from types import FrameType
 
 from rich.console import Console
 
-from tests.bench.bars import BARS, Verdict
-from tests.bench.contestants.ground import prepared_ground
 from tests.bench.contestants.lineup import LINEUP, chosen
-from tests.bench.contestants.program import ProgramFailed
-from tests.bench.document import write_document
-from tests.bench.readings import Readings
-from tests.bench.report import tables
-from tests.bench.rounds import Plan, measure_rounds
+from tests.bench.ground.ground import prepared_ground
+from tests.bench.ground.program import ProgramFailed
+from tests.bench.options import read_options
+from tests.bench.report.bars import Status, status
+from tests.bench.report.document import write_document
+from tests.bench.report.tables import tables
+from tests.bench.rounds import measure_rounds
 from tests.bench.windows import LoadFailed
 
-PASSED, BAR_FAILED, RUN_FAILED, INCOMPLETE = 0, 1, 2, 3
-_RESULT = Path(__file__).parent / "results" / "latest.json"
-_FULL = Plan()
 _FILES = 16_384
 _WIDTH = 118
+_BUSY_SHARE = 0.3  # of the cores
 
 
-def main() -> int:
-    """Run the bench: 0 all bars passed, 1 one failed, 2 the run failed, 3 not all was measured."""
-    options = _parser().parse_args()
+def main() -> Status:
+    """Run the bench as the command line says."""
+    options = read_options()
     signal.signal(signal.SIGTERM, _end)
     _raise_file_limit()
-    progress = Console(stderr=True, highlight=False, soft_wrap=True, log_path=False)
-    builds, missing = chosen(options.only)
-    for sentence in missing:
+    progress = Console(stderr=True, highlight=False, soft_wrap=True)
+    builds, missing = chosen(options.names)
+    for sentence in [*missing, *_busy()]:
         progress.print(sentence, style="yellow")
-    plan = _plan(options)
     try:
         with prepared_ground() as ground:
-            readings = measure_rounds(ground, builds, plan, progress.log)
+            readings = measure_rounds(ground, builds, options.plan, _stamped(progress))
     except (ProgramFailed, LoadFailed) as failure:
-        progress.print(str(failure), style="bold red")
-        return RUN_FAILED
+        progress.print(str(failure), style="bold red", markup=False)
+        return Status.RUN_FAILED
+    except KeyboardInterrupt:
+        return Status.INTERRUPTED
     _table_console().print(tables(readings, list(builds)))
-    write_document(options.json, readings, plan, missing)
+    write_document(options.document, readings, options.plan, missing)
     for sentence in missing:
         progress.print(f"Not a full run: {sentence}", style="yellow")
-    return _status(readings)
+    return status(readings, is_complete=set(builds) == set(LINEUP))
 
 
-def _parser() -> ArgumentParser:
-    parser = ArgumentParser(prog="python -m tests.bench", description="Measure what relaying costs, beside others.")
-    parser.add_argument("--quick", action="store_true", help="one short round: a look, no proof")
-    parser.add_argument("--only", type=_names, default=tuple(LINEUP), help=f"some of {','.join(LINEUP)}")
-    parser.add_argument(
-        "--runs", type=int, default=_FULL.rounds, help="rounds, whose median counts (default %(default)s)"
-    )
-    parser.add_argument("--seconds", type=float, default=_FULL.seconds, help="length of a window (default %(default)s)")
-    parser.add_argument("--json", type=Path, default=_RESULT, metavar="FILE", help="where the JSON document goes")
-    return parser
+def _busy() -> list[str]:
+    """A warning, if others use the machine."""
+    load, cores = os.getloadavg()[0], len(os.sched_getaffinity(0))
+    if load <= cores * _BUSY_SHARE:
+        return []
+    return [f"This machine is busy: a load of {load:.1f} on {cores} cores. Ratios suffer less than times, but both do."]
 
 
-def _names(text: str) -> tuple[str, ...]:
-    names = tuple(text.split(","))
-    unknown = sorted(set(names) - set(LINEUP))
-    if unknown:
-        raise ArgumentTypeError(f"{', '.join(unknown)} is unknown; choose from {', '.join(LINEUP)}")
-    return names
-
-
-def _plan(options: Namespace) -> Plan:
-    if options.quick:
-        return Plan(rounds=1, seconds=0.7, idle_connections=300)
-    return Plan(rounds=options.runs, seconds=options.seconds)
+def _stamped(progress: Console) -> Callable[[str], None]:
+    """Print lines of progress with the seconds since now."""
+    began = monotonic()
+    return lambda line: progress.print(f"{monotonic() - began:4.0f} s  {line}", markup=False)
 
 
 def _table_console() -> Console:
     found = Console(highlight=False)
     return found if found.is_terminal else Console(highlight=False, width=_WIDTH)
-
-
-def _status(readings: Readings) -> int:
-    verdicts = [bar.judge(bar.measure(readings)) for bar in BARS]
-    if Verdict.FAILED in verdicts:
-        return BAR_FAILED
-    return INCOMPLETE if Verdict.UNKNOWN in verdicts else PASSED
 
 
 def _raise_file_limit() -> None:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import msgspec
 
 from tests.bench.contestants.contestant import Contestant
-from tests.bench.contestants.program import REPOSITORY
+from tests.bench.ground.program import REPOSITORY
 from tests.bench.load.scenarios import ClosedLoop, Handshakes, Idle, Paced, Scenario
 from tests.bench.processes import session_members
 
 _LOAD_TIMEOUT_SECONDS = 60
 _ERROR_SHOWN = 1000  # characters
-_WARM_UP_SECONDS = 0.4
+_WARM_UP_SECONDS = 0.3
 _LATENCY_CONNECTIONS = 16
 _HANDSHAKES_AT_ONCE = 16
 

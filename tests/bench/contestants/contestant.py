@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
-from tests.bench.contestants.ground import Ground
-from tests.bench.contestants.program import Program
+from tests.bench.ground.ground import Ground
+from tests.bench.ground.program import Program
 from tests.bench.load.scenarios import Target
 
 PLAIN, TLS = "plain", "tls"

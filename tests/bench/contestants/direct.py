@@ -1,7 +1,7 @@
 """The echo itself, without anything between: what latency and handshakes cost before any relay."""
 
 from tests.bench.contestants.contestant import Contestant
-from tests.bench.contestants.ground import Ground
+from tests.bench.ground.ground import Ground
 
 
 def direct(ground: Ground) -> Contestant:

@@ -1,8 +1,8 @@
 """HAProxy with one thread: the second opinion on what relaying costs in C."""
 
 from tests.bench.contestants.contestant import Contestant, installed, written_config
-from tests.bench.contestants.ground import Ground
-from tests.bench.contestants.program import Program, free_port
+from tests.bench.ground.ground import Ground
+from tests.bench.ground.program import Program, free_port
 
 
 def haproxy(ground: Ground) -> Contestant:

@@ -4,11 +4,11 @@ from collections.abc import Callable, Collection
 
 from tests.bench.contestants.contestant import Contestant, NotInstalled, installed
 from tests.bench.contestants.direct import direct
-from tests.bench.contestants.ground import Ground
 from tests.bench.contestants.haproxy import haproxy
 from tests.bench.contestants.nginx import nginx
 from tests.bench.contestants.ours import ours
 from tests.bench.contestants.stock import stock_on_daphne, stock_on_uvicorn
+from tests.bench.ground.ground import Ground
 
 Build = Callable[[Ground], Contestant]
 LINEUP: dict[str, Build] = {

@@ -3,8 +3,8 @@
 from resource import RLIMIT_NOFILE, getrlimit
 
 from tests.bench.contestants.contestant import Contestant, installed, written_config
-from tests.bench.contestants.ground import Ground
-from tests.bench.contestants.program import Program, free_port
+from tests.bench.ground.ground import Ground
+from tests.bench.ground.program import Program, free_port
 
 
 def nginx(ground: Ground) -> Contestant:

@@ -9,9 +9,9 @@ import msgspec
 
 from controlplane.generate_keys import new_credential_key, new_secret_key, new_signing_key
 from tests.bench.contestants.contestant import Contestant
-from tests.bench.contestants.ground import Ground
 from tests.bench.contestants.platform import Platform
-from tests.bench.contestants.program import REPOSITORY, Program, ProgramFailed, free_port
+from tests.bench.ground.ground import Ground
+from tests.bench.ground.program import REPOSITORY, Program, ProgramFailed, free_port
 
 _PREPARE_TIMEOUT_SECONDS = 60
 _ERROR_SHOWN = 2000  # characters

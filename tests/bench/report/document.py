@@ -9,8 +9,8 @@ from pathlib import Path
 
 import msgspec
 
-from tests.bench.bars import BARS
-from tests.bench.readings import Readings
+from tests.bench.report.bars import BARS
+from tests.bench.report.readings import Readings
 from tests.bench.rounds import Plan
 
 _LIBRARIES = ("channels", "daphne", "django", "uvicorn", "uvloop", "websockets")

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
-from tests.bench.readings import Readings
+from tests.bench.report.readings import Readings
 
 _US_PER_SECOND = 1e6
 
@@ -36,6 +36,24 @@ class Bar:
         if direction * measured >= direction * self.aim:
             return Verdict.AIM
         return Verdict.PASSED if direction * measured >= direction * self.least else Verdict.FAILED
+
+
+class Status(IntEnum):
+    """How the bench exits."""
+
+    PASSED = 0
+    BAR_FAILED = 1
+    RUN_FAILED = 2
+    INCOMPLETE = 3
+    INTERRUPTED = 130
+
+
+def status(readings: Readings, *, is_complete: bool) -> Status:
+    """A failed bar says so whatever else is missing; nobody takes a run with gaps for a full one."""
+    verdicts = [bar.judge(bar.measure(readings)) for bar in BARS]
+    if Verdict.FAILED in verdicts:
+        return Status.BAR_FAILED
+    return Status.PASSED if is_complete and Verdict.UNKNOWN not in verdicts else Status.INCOMPLETE
 
 
 def _cpu_against(other: str, situation: str) -> Callable[[Readings], float | None]:

@@ -4,8 +4,8 @@ import pytest
 from rich.console import Console
 
 from tests.bench.contestants.contestant import NotInstalled, installed
-from tests.bench.readings import Readings
-from tests.bench.report import tables
+from tests.bench.report.readings import Readings
+from tests.bench.report.tables import tables
 
 
 def printed(readings: Readings, *contestants: str) -> str:
