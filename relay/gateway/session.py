@@ -51,12 +51,13 @@ class Session:
             counters.flow(flow._replace(direction="to_client")),
             room,
         )
-        self.client.peer, self.platform.peer = self.platform, self.client
 
     def begin(self) -> None:
         """Join the link, once the client's socket has been taken over."""
         self.platform.connection_made(self._link.transport)
         self._link.transport.set_protocol(self.platform)
+        self.client.join(self.platform)
+        self.platform.join(self.client)
         self._link.hand_over(self.platform)
         self.platform.go_on(Stop.NOT_YET)
         self.client.go_on(Stop.NOT_YET)

@@ -73,6 +73,27 @@ class Ends(Protocol):
 class Splice(asyncio.Protocol):
     """Reads one socket and writes to the other. The other one's Splice is its ``peer``."""
 
+    __slots__ = (
+        "_admit_message",
+        "_asked_in_vain",
+        "_counter",
+        "_header",
+        "_held",
+        "_is_ending",
+        "_is_lost",
+        "_last_words",
+        "_limits",
+        "_passing_bytes",
+        "_rest",
+        "_room",
+        "_scanner",
+        "_session",
+        "_stops",
+        "_throttled_since_ns",
+        "_write_to_peer",
+        "peer",
+        "transport",
+    )
     transport: asyncio.Transport
     peer: "Splice"
 
@@ -82,7 +103,7 @@ class Splice(asyncio.Protocol):
         """Walk with ``scanner``, admit by ``limits``, count in ``counter``, wait in ``room``."""
         self._session = session
         self._scanner = scanner
-        self._limits = limits
+        self._follow(limits)
         self._counter = counter
         self._room = room
         self._stops = Stop(0)
@@ -92,7 +113,7 @@ class Splice(asyncio.Protocol):
         self._held: Held | None = None
         self._asked_in_vain = False  # its turn came while the peer was full
         self._throttled_since_ns = 0
-        self._discards = False
+        self._is_ending = False
         self._last_words = b""
         self._is_lost = False
 
@@ -105,6 +126,11 @@ class Splice(asyncio.Protocol):
     def closed_by_endpoint(self) -> bool:
         """Tell whether this side's endpoint has sent its Close frame."""
         return self._scanner.close_was_read
+
+    def join(self, peer: "Splice") -> None:
+        """Write to ``peer``'s socket from now on; it has one."""
+        self.peer = peer
+        self._write_to_peer = peer.transport.write
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Own ``transport`` from now on."""
@@ -126,13 +152,12 @@ class Splice(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Pass on what is admitted of ``data``, and keep the rest until it is."""
-        if self._discards:
-            return
         passing_bytes = self._passing_bytes
-        if self._last_words:
+        if self._is_ending:
             data = data[:passing_bytes]
         if passing_bytes >= len(data):
-            self._write(data, 0, passing_bytes)
+            if passing_bytes:
+                self._write(data, 0, passing_bytes)
             return
         if self._header:
             data, self._header = self._header + data, b""
@@ -159,7 +184,7 @@ class Splice(asyncio.Protocol):
 
     def adopt(self, limits: FrameLimits) -> None:
         """Go on under another version of the policy; a held frame is judged by it at once."""
-        self._limits = limits
+        self._follow(limits)
         if self._held is not None:
             self._leave_line()
             self.ask_again(time.monotonic_ns())
@@ -189,9 +214,9 @@ class Splice(asyncio.Protocol):
         """
         self._forget_held()
         self._rest = self._header = b""
+        self._is_ending = True
         self._last_words = last_words
         if not self._passing_bytes:
-            self._discards = True
             self._last_words = b""
             self.peer.transport.write(last_words)
         self._stops = Stop(0)
@@ -201,14 +226,15 @@ class Splice(asyncio.Protocol):
         """Write nothing more to the peer, and read on only to find this socket's end."""
         self._forget_held()
         self._rest = self._header = b""
-        self._discards = True
+        self._is_ending = True
+        self._passing_bytes = 0
         self._stops = Stop(0)
         self._read_on()
 
     def _walk(self, chunk: bytes, written: int, judged: int, now_ns: int) -> bool:
         """Judge the frames from ``chunk[judged]`` on and write all that was admitted; false where one must wait."""
-        scanner, admit, size = self._scanner, self._limits.messages.admit, len(chunk)
-        messages = frames = length = 0
+        scanner, admit, size = self._scanner, self._admit_message, len(chunk)
+        frames = others = length = 0
         verdict = PASS
         violation = None
         try:
@@ -216,41 +242,37 @@ class Splice(asyncio.Protocol):
                 length = scanner.read(chunk, judged)
                 if not length:
                     break
-                if scanner.kind is MESSAGE:
-                    verdict = admit(now_ns, scanner.payload_bytes)
-                    messages += 1
-                else:
+                if scanner.kind is not MESSAGE:
                     verdict = self._admit_less_common(now_ns)
+                    others += verdict is PASS
+                elif admit is not None:
+                    verdict = admit(now_ns, scanner.payload_bytes)
                 if verdict is not PASS:
                     break
                 judged += length
                 frames += 1
         except ProtocolViolation as error:
             violation = error
-        if verdict is not PASS and scanner.kind is MESSAGE:
-            messages -= 1
-        self._counter.passed_at_once(messages)
+        self._counter.messages += frames - others
         self._write(chunk, written, judged)
+        if judged >= size:
+            return True
         if violation is not None:
             self._session.side_violated(self, violation)
         elif verdict is not PASS:
             self._hold(chunk, judged, length, now_ns)
-        elif judged < size:
+        else:
             self._keep(chunk, judged, in_mid_header=not length)
         return verdict is PASS
 
     def _write(self, chunk: bytes, written: int, judged: int) -> None:
         """Write ``chunk[written:judged]``; a frame may end beyond the chunk."""
         size = len(chunk)
-        if judged >= size:
-            self._passing_bytes = judged - size
-            run = chunk[written:] if written else chunk
-        else:
-            self._passing_bytes = 0
-            run = chunk[written:judged]
+        self._passing_bytes = judged - size if judged > size else 0
+        run = chunk if judged >= size and not written else chunk[written:judged]
         if run:
             self._counter.bytes += len(run)
-            self.peer.transport.write(run)
+            self._write_to_peer(run)
         if self._last_words and not self._passing_bytes:
             self.end_with(self._last_words)
 
@@ -290,6 +312,10 @@ class Splice(asyncio.Protocol):
         self._stops &= ~Stop.THROTTLED
         self._walk(held.chunk, held.at, held.at + held.length, now_ns)
         self._read_on()
+
+    def _follow(self, limits: FrameLimits) -> None:
+        self._limits = limits
+        self._admit_message = limits.messages.admit if limits.messages.zones else None
 
     def _read_on(self) -> None:
         if not self._stops and not self.transport.is_closing():

@@ -12,6 +12,7 @@ from relay.protocol.close_codes import CloseCode
 FIN, RSV, RSV1, OPCODE = 0x80, 0x70, 0x40, 0x0F
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 LARGEST_CONTROL_BYTES = 125
+TWO_BYTES_FOLLOW, EIGHT_BYTES_FOLLOW, LARGEST_TWO_BYTE_LENGTH = 126, 127, 0xFFFF
 MASK_BYTES = 4
 NO_MASK = bytes(MASK_BYTES)
 
@@ -77,21 +78,20 @@ class FrameScanner:
         Raises:
             ProtocolViolation: the frame must not go on; nothing of it may be forwarded.
         """
-        available = len(chunk) - at
-        if available < 2:  # noqa: PLR2004
+        try:
+            first = chunk[at]
+            size = chunk[at + 1] ^ self._mask_bit
+            header_bytes = self._header_bytes
+            if size == TWO_BYTES_FOLLOW:
+                size = chunk[at + 2] << 8 | chunk[at + 3]
+                header_bytes += 2
+                if size <= LARGEST_CONTROL_BYTES:
+                    raise ProtocolViolation(CloseCode.PROTOCOL_ERROR, "length_not_minimal")
+            elif size > TWO_BYTES_FOLLOW:
+                size = self._read_long_length(chunk, at, size)
+                header_bytes += 8
+        except IndexError:
             return 0
-        first, second = chunk[at], chunk[at + 1]
-        if second & 0x80 != self._mask_bit:
-            raise ProtocolViolation(CloseCode.PROTOCOL_ERROR, "frame_not_masked" if self._mask_bit else "frame_masked")
-        size, header_bytes = second & 0x7F, self._header_bytes
-        if size > LARGEST_CONTROL_BYTES:
-            extended_bytes = 2 if size == LARGEST_CONTROL_BYTES + 1 else 8
-            if available < 2 + extended_bytes:
-                return 0
-            size = int.from_bytes(chunk[at + 2 : at + 2 + extended_bytes], "big")
-            header_bytes += extended_bytes
-            if size <= (LARGEST_CONTROL_BYTES if extended_bytes == 2 else 0xFFFF) or size >> 63:  # noqa: PLR2004
-                raise ProtocolViolation(CloseCode.PROTOCOL_ERROR, "length_not_minimal")
         if first in self._whole and not (self.message_is_open or self.close_was_read):
             if size > self._largest_message_bytes:
                 raise self._too_big(size)
@@ -100,6 +100,16 @@ class FrameScanner:
             self._read_less_common(first, size)
         self.payload_bytes = size
         return header_bytes + size
+
+    def _read_long_length(self, chunk: bytes, at: int, size: int) -> int:
+        """Read a length of eight bytes; an IndexError says that they are not all there."""
+        if size != EIGHT_BYTES_FOLLOW:
+            raise ProtocolViolation(CloseCode.PROTOCOL_ERROR, "frame_not_masked" if self._mask_bit else "frame_masked")
+        chunk[at + 9]  # noqa: B018
+        size = int.from_bytes(chunk[at + 2 : at + 10], "big")
+        if size <= LARGEST_TWO_BYTE_LENGTH or size >> 63:
+            raise ProtocolViolation(CloseCode.PROTOCOL_ERROR, "length_not_minimal")
+        return size
 
     def _read_less_common(self, first: int, size: int) -> None:
         opcode = first & OPCODE

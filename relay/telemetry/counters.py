@@ -20,11 +20,13 @@ class Flow(NamedTuple):
 class TrafficCounter:
     """What one client sent on one channel in one direction, since the process began.
 
-    ``held`` counts messages by how long the relay held them: one bucket a bound of ``HELD_BOUNDS_MS``, and one
-    for all that is longer.
+    Attributes:
+        messages: all that went on; the splice adds to it, run by run.
+        waited: those of them that were held back first.
+        waiting: how many are held back now.
     """
 
-    __slots__ = ("bytes", "control_frames", "held", "messages", "waited", "waiting")
+    __slots__ = ("_held_back", "bytes", "control_frames", "messages", "waited", "waiting")
 
     def __init__(self) -> None:
         """Begin at nothing."""
@@ -33,18 +35,21 @@ class TrafficCounter:
         self.control_frames = 0
         self.waited = 0
         self.waiting = 0
-        self.held = [0] * (len(HELD_BOUNDS_MS) + 1)
+        self._held_back = [0] * (len(HELD_BOUNDS_MS) + 1)
 
-    def passed_at_once(self, messages: int) -> None:
-        """Count messages that went on in the turn in which they came."""
-        self.messages += messages
-        self.held[0] += messages
+    @property
+    def held(self) -> list[int]:
+        """Messages by how long they were held: a bucket for each of ``HELD_BOUNDS_MS``, and one for all that is longer.
+
+        What was not held back went on in the turn in which it came, and counts in the first.
+        """
+        return [self._held_back[0] + self.messages - self.waited, *self._held_back[1:]]
 
     def passed_after(self, held_ns: int) -> None:
         """Count a message that was held back first."""
         self.messages += 1
         self.waited += 1
-        self.held[bisect_left(HELD_BOUNDS_MS, held_ns / NS_PER_MS)] += 1
+        self._held_back[bisect_left(HELD_BOUNDS_MS, held_ns / NS_PER_MS)] += 1
 
 
 class Counters:

@@ -73,7 +73,7 @@ def _total(flow: Flow, counter: TrafficCounter) -> FlowRecord:
         counter.control_frames,
         counter.waited,
         counter.waiting,
-        list(counter.held),
+        counter.held,
     )
 
 
