@@ -78,9 +78,11 @@ class Caller:
     ) -> websockets.ClientConnection:
         """An open socket, by a new token of Genesys unless one is given."""
         headers = bearer(await self.token() if token is None else token)
-        options = {"max_size": None} | options
-        url = self.simulator.ws_url + path
-        connecting = websockets.connect(url, proxy=None, additional_headers=headers, **options)
+        return await self.open(self.simulator.ws_url + path, additional_headers=headers, **options)
+
+    async def open(self, url: str, **options: Unchecked) -> websockets.ClientConnection:
+        """An open socket to any address, with the options of websockets."""
+        connecting = websockets.connect(url, proxy=None, max_size=None, **options)
         return await self._stack.enter_async_context(connecting)
 
     async def refusal(self, path: str = "/v2/websocket/orders", token: str | None = None) -> Response:

@@ -7,6 +7,7 @@ import signal
 import socket
 import ssl
 import sys
+from contextlib import AsyncExitStack
 
 import aiohttp
 import pytest
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from floodgate_simulator.application import running_simulator
 from floodgate_simulator.settings import Settings
 
-from tests.sdk.simulator.caller import PATIENCE_SECONDS, Caller, answer_of
+from tests.sdk.simulator.caller import PATIENCE_SECONDS, Caller, answer_of, close_of
 
 pytestmark = pytest.mark.asyncio
 
@@ -95,31 +96,12 @@ async def test_a_port_in_use_is_one_clear_line_and_exit_2(command):
     assert "Address already in use. Choose another --port." in error.decode()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["--tls-key", "key.pem"], "TLS needs both a certificate and a key"),
-        (["--tls-key", "none.pem", "--tls-certificate", "none.pem"], "No such file or directory"),
-        (["--max-message-bytes", "1"], "max_message_bytes is 1, but must be 16777216 or more."),
-        (["--connections-per-token", "0"], "connections_per_token is 0, but must be 1 or more."),
-        (["--burst", "-1"], "burst is -1, but must be 0 or more."),
-        (["--over-limit", "ignore"], "invalid choice"),
-    ],
-)
-async def test_what_cannot_work_stops_the_start_and_says_why(command, arguments, sentence):
-    process = await command(*arguments)
-
+async def test_a_certificate_that_cannot_be_read_is_one_clear_line_and_exit_2(command):
+    process = await command("--tls-key", "none.pem", "--tls-certificate", "none.pem")
     _, error = await process.communicate()
 
     assert process.returncode == 2
-    assert sentence in error.decode()
-
-
-async def test_help_names_the_built_in_credentials_and_every_setting(command):
-    output, _ = await (await command("--help")).communicate()
-
-    assert b"demo-genesys-secret" in output
-    assert b"--messages-per-second" in output
+    assert "No such file or directory" in error.decode()
 
 
 async def test_tls_serves_http_sockets_and_the_raw_echo(certificate):
@@ -127,7 +109,7 @@ async def test_tls_serves_http_sockets_and_the_raw_echo(certificate):
     trust = ssl.create_default_context(cafile=certificate[0])
     async with running_simulator(settings=settings) as simulator:
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trust)) as session:
-            caller = Caller(simulator, session, None)
+            caller = Caller(simulator, session, AsyncExitStack())
             token = await caller.token()
             issuer = (await caller.get("/.well-known/openid-configuration")).told["issuer"]
         headers = {"Authorization": f"Bearer {token}"}
@@ -149,6 +131,18 @@ async def test_a_smaller_receive_buffer_holds_for_every_connection(caller_of):
     own_socket = next(caller.simulator.simulation.open_connections()).own_socket
 
     assert own_socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == 2 * 65_536  # Linux doubles what is asked for
+
+
+async def test_a_stop_ends_every_connection_and_may_come_twice(caller_of):
+    caller = await caller_of(raw_echo_port=0)
+    socket = await caller.socket()
+    echo = await caller.open(caller.simulator.raw_echo_url)
+
+    await caller.simulator.stop()
+    await caller.simulator.stop()
+
+    assert await close_of(socket) == (1001, "simulator stops")
+    assert (await close_of(echo))[0] == 1006
 
 
 async def test_starts_follow_one_another_on_the_same_port():

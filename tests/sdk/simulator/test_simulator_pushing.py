@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from floodgate_simulator.clock import unix_now
 
 from tests.sdk.simulator.caller import answer_of, close_of
 
@@ -17,6 +18,16 @@ async def test_a_push_channel_sends_numbered_messages(caller):
     socket = await caller.socket("/v2/websocket/push-orders?rate=500")
 
     assert await numbers(socket, 5) == [1, 2, 3, 4, 5]
+
+
+async def test_pushes_are_never_ahead_of_their_rate(caller):
+    begun_at = unix_now()
+    socket = await caller.socket("/v2/websocket/push-orders?rate=200")
+
+    pushed = [json.loads(await answer_of(socket)) for _ in range(20)]
+
+    tolerance_seconds = 0.002
+    assert all(told["sent_at"] - begun_at > told["n"] / 200 - tolerance_seconds for told in pushed)
 
 
 async def test_the_query_may_ask_for_pushes_and_their_size(caller):

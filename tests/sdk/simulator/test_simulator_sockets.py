@@ -118,12 +118,14 @@ async def test_a_ping_is_answered_between_fragments(caller):
 
 async def test_answers_come_before_the_close_that_followed_the_messages(caller):
     socket = await caller.socket(ECHO, compression=None)
-    frames = [Frame(Opcode.TEXT, b"1"), Frame(Opcode.TEXT, b"2"), Frame(Opcode.CLOSE, b"\x03\xe8")]
+    close = Frame(Opcode.CLOSE, b"\x03\xe8")
+    frames = [Frame(Opcode.TEXT, b"1"), Frame(Opcode.TEXT, b"2"), close, Frame(Opcode.TEXT, b"late")]
 
     socket.transport.write(b"".join(frame.serialize(mask=True) for frame in frames))
 
     assert [await answer_of(socket), await answer_of(socket)] == ["1", "2"]
     assert (await close_of(socket))[0] == 1000
+    assert [line["message"] for line in await caller.received()] == ["1", "2"]
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 4429])

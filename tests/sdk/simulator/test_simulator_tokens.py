@@ -26,6 +26,13 @@ async def test_client_credentials_in_the_body_are_as_good(caller):
     assert (await caller.post("/oauth/token", data=form)).status == 200
 
 
+@pytest.mark.parametrize("body", ["{", "[]"])
+async def test_a_json_body_that_is_no_object_has_no_fields(caller, body):
+    response = await caller.post("/oauth/token", data=body, headers={"Content-Type": "application/json"})
+
+    assert response.told["error"] == "invalid_request"
+
+
 async def test_a_wrong_grant_is_400(caller):
     response = await caller.post("/oauth/token", data={"grant_type": "password"})
 

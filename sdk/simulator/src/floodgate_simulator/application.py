@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 from aiohttp import web
 
@@ -40,6 +41,7 @@ class Simulator:
             shutdown_timeout=CLOSE_SECONDS,
         )
         self._raw_echo: asyncio.Server | None = None
+        self._raw_echo_transports: set[asyncio.Transport] = set()
 
     @property
     def url(self) -> str:
@@ -72,12 +74,19 @@ class Simulator:
             echo_listener = _listen(settings, settings.raw_echo_port)
             self.raw_echo_port = echo_listener.getsockname()[1]
             loop = asyncio.get_running_loop()
-            self._raw_echo = await loop.create_server(RawEcho, sock=echo_listener, ssl=tls, backlog=BACKLOG)
+            self._raw_echo = await loop.create_server(
+                partial(RawEcho, self._raw_echo_transports),
+                sock=echo_listener,
+                ssl=tls,
+                backlog=BACKLOG,
+            )
 
     async def stop(self) -> None:
-        """Close all sockets with 1001, give the clients a moment to answer, and listen no more."""
+        """Close all sockets with 1001, give the clients a moment to answer, listen no more; may be called twice."""
         if self._raw_echo is not None:
             self._raw_echo.close()
+        for transport in list(self._raw_echo_transports):
+            transport.abort()
         connections = list(self.simulation.open_connections())
         self.simulation.close_all(GOING_AWAY, "simulator stops")
         if connections:

@@ -32,7 +32,7 @@ examples
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run until SIGTERM or SIGINT; exit with 2 and one line if it cannot start."""
-    parser = _parser()
+    parser = option_parser()
     given = parser.parse_args(arguments)
     try:
         settings = Settings(**{field.name: getattr(given, field.name) for field in fields(Settings)})
@@ -43,6 +43,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if problem_line is not None:
         sys.stderr.write(f"floodgate-simulator: {problem_line}\n")
         sys.exit(CANNOT_START)
+
+
+def option_parser() -> argparse.ArgumentParser:
+    """Reads the options; each fills the field of `Settings` that is named like it."""
+    parser = argparse.ArgumentParser(
+        prog="floodgate-simulator",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_listening(parser.add_argument_group("listening"))
+    _add_limits(parser.add_argument_group("the platforms' limits"))
+    return parser
 
 
 async def _serve(settings: Settings) -> str | None:
@@ -63,18 +76,6 @@ async def _serve(settings: Settings) -> str | None:
     await stopping.wait()
     await simulator.stop()
     return None
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="floodgate-simulator",
-        description=_DESCRIPTION,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    _add_listening(parser.add_argument_group("listening"))
-    _add_limits(parser.add_argument_group("the platforms' limits"))
-    return parser
 
 
 def _add_listening(group: "argparse._ArgumentGroup") -> None:

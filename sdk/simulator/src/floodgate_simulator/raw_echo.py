@@ -17,8 +17,9 @@ CLOSE_FRAME, PING_FRAME, PONG_FRAME = FIN | CLOSE, FIN | PING, FIN | PONG
 class RawEcho(asyncio.Protocol):
     """One connection: the handshake by ``websockets``, then every frame back as it came, unmasked."""
 
-    def __init__(self) -> None:
-        """Wait for a handshake."""
+    def __init__(self, open_transports: set[asyncio.Transport]) -> None:
+        """Wait for a handshake; as long as the connection is open, its transport is among ``open_transports``."""
+        self._open_transports = open_transports
         self._handshake: ServerProtocol | None = ServerProtocol()
         self._reader = FrameReader(MAX_FRAME_BYTES)
 
@@ -26,6 +27,11 @@ class RawEcho(asyncio.Protocol):
         """Begin."""
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(HIGH_WATER_BYTES)
+        self._open_transports.add(self._transport)
+
+    def connection_lost(self, _problem: Exception | None) -> None:
+        """End."""
+        self._open_transports.discard(self._transport)
 
     def pause_writing(self) -> None:
         """Stop reading while the client does not read."""

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 import websockets
+from websockets.frames import Frame, Opcode
 
 from tests.sdk.simulator.caller import answer_of, bearer, close_of
 
@@ -208,6 +209,18 @@ async def test_a_hang_on_message_leaves_a_close_unanswered(caller):
     await socket.close()
 
     assert socket.protocol.close_rcvd is None
+
+
+async def test_a_hang_on_message_keeps_the_tcp_connection_though_the_client_has_closed(caller):
+    socket = await caller.socket(compression=None)
+    await caller.order("hang", "message")
+    frames = [Frame(Opcode.CLOSE, b"\x03\xe8"), Frame(Opcode.TEXT, b"still read")]
+
+    socket.transport.write(b"".join(frame.serialize(mask=True) for frame in frames))
+
+    stats = await caller.stats_when(lambda stats: stats["overall"]["messages"])
+    assert stats["connections"]["open"] == 1
+    socket.transport.abort()
 
 
 async def test_a_slow_read_without_seconds_reads_nothing_until_it_is_deleted(caller):
