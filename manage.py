@@ -8,12 +8,16 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
+from controlplane.demonstration.environment import enter_demonstration
+
 USAGE_FAULT = 2
 
 
 def main() -> None:
     """Run a command; an unusable environment stops it at once with one message."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
+    if sys.argv[1:2] == ["demo"]:
+        enter_demonstration(sys.argv[2:])  # it needs no environment: it brings its own, before the settings read it
     try:
         settings.DEBUG  # noqa: B018 - reading any setting loads the file
     except ImproperlyConfigured as fault:

@@ -1,0 +1,35 @@
+"""Starts everything on this machine and shows it: what `make demo` runs."""
+
+import asyncio
+import logging
+import os
+import sys
+
+from django.core.management.base import BaseCommand, CommandParser
+from rich.console import Console
+
+from controlplane.demonstration.environment import Demonstration, add_options, wants_traffic
+from controlplane.demonstration.supervisor import CANNOT_START, run
+
+
+class Command(BaseCommand):
+    """manage.py demo. The variables that it runs with are set by manage.py, before the settings are read."""
+
+    help = "Run Floodgate with simulated platforms and integrations on this machine. TRAFFIC=0 starts it quiet."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Ports and folder."""
+        add_options(parser)
+
+    def handle(self, **options: object) -> None:
+        """Run until a signal comes; exit with 1 if a program failed, with 2 if something is missing."""
+        demonstration = Demonstration.from_options(options)
+        try:
+            has_traffic = wants_traffic(os.environ)
+        except ValueError as refusal:
+            self.stderr.write(str(refusal))
+            sys.exit(CANNOT_START)
+        logs = demonstration.log_file("demo")
+        logs.parent.mkdir(parents=True, exist_ok=True)
+        logging.basicConfig(filename=logs, filemode="w", level=logging.INFO, force=True)  # the terminal shows the table
+        sys.exit(asyncio.run(run(demonstration, Console(), has_traffic=has_traffic)))
