@@ -4,6 +4,7 @@ import json
 
 import pytest
 from floodgate_simulator.clock import unix_now
+from floodgate_simulator.sockets.reading import CLIENT_DOES_NOT_READ
 
 from tests.sdk.simulator.caller import answer_of, close_of
 
@@ -109,7 +110,7 @@ async def test_a_pushed_socket_that_is_not_read_gets_no_queue(caller):
     socket.transport.pause_reading()
     connection = next(caller.simulator.simulation.open_connections())
 
-    while "client does not read" not in connection.reasons_not_to_read:
+    while CLIENT_DOES_NOT_READ not in connection.reading.reasons_against:
         await caller.get("/control/health")
     socket.transport.resume_reading()
 

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import pytest
 import websockets
+from floodgate_simulator.sockets.reading import CLIENT_DOES_NOT_READ
 from websockets.frames import Frame, Opcode
 
 from tests.sdk.simulator.caller import answer_of, bearer, close_of
@@ -257,7 +258,7 @@ async def test_a_client_that_does_not_read_its_echo_is_not_read_either(caller):
 
     flooding = asyncio.create_task(flood())
     async with asyncio.timeout(10):
-        while "client does not read" not in connection.reasons_not_to_read:
+        while CLIENT_DOES_NOT_READ not in connection.reading.reasons_against:
             await caller.get("/control/health")
     flooding.cancel()
     socket.transport.abort()

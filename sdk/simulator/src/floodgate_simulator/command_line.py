@@ -12,7 +12,7 @@ from typing import get_args
 import uvloop
 
 from floodgate_simulator.application import Simulator
-from floodgate_simulator.settings import LimitScope, OverLimit, Settings
+from floodgate_simulator.settings import MIB, LimitScope, OverLimit, Settings
 
 CANNOT_START = 2
 _DESCRIPTION = """\
@@ -107,46 +107,32 @@ def _add_listening(group: "argparse._ArgumentGroup") -> None:
 
 
 def _add_limits(group: "argparse._ArgumentGroup") -> None:
-    group.add_argument(
-        "--connections-per-token",
-        type=int,
-        default=10,
-        metavar="N",
-        help="open sockets for each token; 429 above (%(default)s)",
-    )
+    _add_number(group, "--connections-per-token", 10, "open sockets for each token; 429 above")
     group.add_argument(
         "--messages-per-second",
         type=float,
         default=0,
         metavar="N",
-        help="messages a second on a socket; 0: no limit (%(default)s)",
+        help="messages a second; 0: no limit (%(default)s)",
     )
-    group.add_argument("--burst", type=int, default=0, metavar="N", help="messages ahead of that rate (%(default)s)")
-    group.add_argument("--limit-by", choices=get_args(LimitScope), default="connection", help="(%(default)s)")
+    _add_number(group, "--burst", 0, "messages ahead of that rate")
+    group.add_argument(
+        "--limit-by",
+        choices=get_args(LimitScope),
+        default="connection",
+        help="whether each connection has that rate, or all of a credential together (%(default)s)",
+    )
     group.add_argument(
         "--over-limit",
         choices=get_args(OverLimit),
         default="close",
         help="close with 1008, or answer in band (%(default)s)",
     )
-    group.add_argument(
-        "--api-requests-per-minute",
-        type=int,
-        default=300,
-        metavar="N",
-        help="REST requests a minute for each Genesys token; 0: no limit (%(default)s)",
-    )
-    group.add_argument(
-        "--retry-after-seconds",
-        type=int,
-        default=1,
-        metavar="N",
-        help="what a 429 for a socket says (%(default)s)",
-    )
-    group.add_argument(
-        "--max-message-bytes",
-        type=int,
-        default=64 * 1024 * 1024,
-        metavar="N",
-        help="largest message; 1009 above (%(default)s)",
-    )
+    requests_help = "REST requests a minute for each Genesys token; 0: no limit"
+    _add_number(group, "--api-requests-per-minute", 300, requests_help)
+    _add_number(group, "--retry-after-seconds", 1, "what a 429 for a socket says")
+    _add_number(group, "--max-message-bytes", 64 * MIB, "largest message; 1009 above")
+
+
+def _add_number(group: "argparse._ArgumentGroup", name: str, default: int, explanation: str) -> None:
+    group.add_argument(name, type=int, default=default, metavar="N", help=f"{explanation} (%(default)s)")

@@ -11,8 +11,9 @@ from floodgate_simulator.faults.schedule import FaultSchedule, OrderedFault
 from floodgate_simulator.ledger.ledger import Ledger
 from floodgate_simulator.limits import FixedWindow, RateLimit
 from floodgate_simulator.settings import Settings
-from floodgate_simulator.sockets.connection import Connection, Surroundings
+from floodgate_simulator.sockets.connection import Connection
 from floodgate_simulator.sockets.pushing import PushPlan
+from floodgate_simulator.sockets.terms import Surroundings
 
 
 class Simulation:
@@ -122,6 +123,5 @@ class Simulation:
                     connection.push(agreed)
         self.push_plans.clear()
 
-    def _forget(self, connection: Connection) -> None:
-        del self._open[connection.row.connection]
-        connection.terms.token.open_connections -= 1
+    def _forget(self, number: int) -> None:
+        self._open.pop(number).terms.token.open_connections -= 1

@@ -1,8 +1,6 @@
 """What every request passes before its endpoint: faults to order, the bearer token, the platform's limit."""
 
 import asyncio
-import socket
-import struct
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
@@ -14,6 +12,7 @@ from floodgate_simulator.answers.platforms import ANSWERS
 from floodgate_simulator.clock import unix_now
 from floodgate_simulator.faults.fault import Fault, Target
 from floodgate_simulator.simulation import Simulation
+from floodgate_simulator.sockets.resets import reset
 
 SIMULATION: web.AppKey[Simulation] = web.AppKey("simulation", Simulation)
 BEARER = "bearer "
@@ -118,7 +117,8 @@ async def meet_fault(
     elif fault.kind == "revoke":
         simulation.revoke(fault)
     elif fault.kind == "refuse":
-        _reset(request)
+        if request.transport is not None:
+            reset(request.transport)
         raise Refused(web.Response(), counted_as="reset")
     elif fault.kind == "status":
         raise Refused(_ordered_answer(fault, platform))
@@ -140,13 +140,6 @@ async def _wait(ended: asyncio.Event, seconds: float | None) -> None:
             await ended.wait()
     except TimeoutError:
         return
-
-
-def _reset(request: web.Request) -> None:
-    if request.transport is not None:
-        own_socket = request.transport.get_extra_info("socket")
-        own_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        request.transport.abort()
 
 
 def _ordered_answer(fault: Fault, platform: PlatformName) -> web.Response:

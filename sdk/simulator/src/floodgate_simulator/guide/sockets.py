@@ -13,9 +13,10 @@ from floodgate_simulator.entry.guard import SIMULATION, Refused, find_token, liv
 from floodgate_simulator.entry.upgrade import negotiate, own_transport, take_over
 from floodgate_simulator.limits import WindowState
 from floodgate_simulator.simulation import Simulation
-from floodgate_simulator.sockets.connection import Connection, Terms
+from floodgate_simulator.sockets.connection import Connection
 from floodgate_simulator.sockets.modes import mode_of
 from floodgate_simulator.sockets.pushing import DEFAULT_RATE, PushPlan
+from floodgate_simulator.sockets.terms import Terms
 
 
 def routes() -> list[web.RouteDef]:

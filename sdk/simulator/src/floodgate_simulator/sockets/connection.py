@@ -2,57 +2,24 @@
 
 import asyncio
 import socket
-import struct
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import cast
 
 from websockets.exceptions import ProtocolError
-from websockets.extensions import Extension
 from websockets.frames import Close
 
-from floodgate_simulator.access.tokens import Token
-from floodgate_simulator.answers.platforms import ANSWERS
 from floodgate_simulator.clock import unix_now
 from floodgate_simulator.faults.fault import ABORT, NO_CODE, Fault
-from floodgate_simulator.faults.schedule import FaultSchedule
-from floodgate_simulator.ledger.ledger import Ledger
 from floodgate_simulator.ledger.rows import ConnectionRow
-from floodgate_simulator.limits import SECOND_NS, RateLimit
-from floodgate_simulator.settings import OverLimit
 from floodgate_simulator.sockets import frames
 from floodgate_simulator.sockets.messages import Message, MessageReader, message_frame
-from floodgate_simulator.sockets.modes import Mode, answer_to
+from floodgate_simulator.sockets.modes import answer_to
 from floodgate_simulator.sockets.pushing import Pusher, PushPlan
+from floodgate_simulator.sockets.reading import CLIENT_DOES_NOT_READ, NO_READING, Reading
+from floodgate_simulator.sockets.refusals import ordered_error, too_many, wait_seconds
+from floodgate_simulator.sockets.resets import reset, socket_of
+from floodgate_simulator.sockets.terms import Surroundings, Terms
 
 CLOSE_SECONDS = 2.0  # how long a client may take to answer a close
-_SHUT_WITH_RESET = struct.pack("ii", 1, 0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """What a handshake agreed upon."""
-
-    token: Token
-    channel: str
-    mode: Mode
-    deflate: Extension | None
-    limit: RateLimit | None
-    over_limit: OverLimit
-    retry_after_seconds: int
-    max_message_bytes: int
-    push_plan: PushPlan
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a connection uses of the simulator around it."""
-
-    ledger: Ledger
-    faults: FaultSchedule
-    revoke: Callable[[Fault], None]
-    gone: Callable[["Connection"], None]
 
 
 class Connection(asyncio.Protocol):
@@ -71,8 +38,6 @@ class Connection(asyncio.Protocol):
         self._messages = MessageReader(terms.deflate, terms.max_message_bytes)
         self._pusher = Pusher(self._send, self._flush)
         self._outgoing: list[bytes] = []
-        self.reasons_not_to_read: set[str] = set()
-        self._read_pause_seconds: float | None = None
         self._close_code_received: int | None = None
         self._is_open = True
         self._at = 0.0
@@ -85,11 +50,12 @@ class Connection(asyncio.Protocol):
     @property
     def own_socket(self) -> socket.socket:
         """The socket under the transport, to be asked and to be set, never to be read."""
-        return cast(socket.socket, self._transport.get_extra_info("socket"))
+        return socket_of(self._transport)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, on a transport that has sent its 101."""
         self._transport = cast(asyncio.Transport, transport)
+        self.reading = Reading(self._transport)
         if self.terms.mode == "push":
             self.push(self.terms.push_plan)
 
@@ -101,18 +67,16 @@ class Connection(asyncio.Protocol):
         if self._frames.violation is not None:
             self._fail(self._frames.violation)
         self._flush()
-        if self._read_pause_seconds is not None:
-            self.hold_reading("slow read")
-            asyncio.get_running_loop().call_later(self._read_pause_seconds, self.resume_reading, "slow read")
+        self.reading.pause_after_read()
 
     def pause_writing(self) -> None:
         """Stop reading and pushing, because the client does not read: no queue of answers grows."""
-        self.hold_reading("client does not read")
+        self.reading.hold(CLIENT_DOES_NOT_READ)
         self._pusher.stop()
 
     def resume_writing(self) -> None:
         """Go on."""
-        self.resume_reading("client does not read")
+        self.reading.resume(CLIENT_DOES_NOT_READ)
         if self._is_open:
             self._pusher.resume()
 
@@ -122,7 +86,7 @@ class Connection(asyncio.Protocol):
         self._pusher.stop()
         code = ABORT if self._close_code_received is None else self._close_code_received
         self._ledger.connection_closed(self.row, code, unix_now())
-        self._surroundings.gone(self)
+        self._surroundings.gone(self.row.connection)
         if not self.ended.done():
             self.ended.set_result(None)
         self._opener.connection_lost(exc)
@@ -138,18 +102,14 @@ class Connection(asyncio.Protocol):
             self._write_frame(frames.server_frame(frames.FIN | frames.CLOSE, payload))
             self._flush()
             # The answer to the close must be read, whatever else keeps us from reading.
-            self.reasons_not_to_read.clear()
-            self._read_pause_seconds = None
-            if not self._transport.is_closing():
-                self._transport.resume_reading()
+            self.reading.resume_for_good()
             self._abort_later()
 
     def reset(self) -> None:
         """End the TCP connection with RST: no close frame, nothing more is sent."""
         self._is_open = False
         self._outgoing.clear()
-        self.own_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _SHUT_WITH_RESET)
-        self._transport.abort()
+        reset(self._transport)
 
     def push(self, plan: PushPlan) -> None:
         """Send numbered messages by this plan from now on."""
@@ -158,24 +118,11 @@ class Connection(asyncio.Protocol):
 
     def slow_down(self, fault: Fault | None) -> None:
         """Read as this slow_read fault says: a pause after each read, or not at all; None: read normally."""
-        self._read_pause_seconds = None if fault is None else fault.seconds
+        self.reading.pause_seconds = None if fault is None else fault.seconds
         if fault is not None and fault.seconds is None and self._is_open:
-            self.hold_reading("no reading")
+            self.reading.hold(NO_READING)
         else:
-            self.resume_reading("no reading")
-
-    def hold_reading(self, reason: str) -> None:
-        """Stop reading for one more reason."""
-        self.reasons_not_to_read.add(reason)
-        if not self._transport.is_closing():
-            self._transport.pause_reading()
-
-    def resume_reading(self, reason: str) -> None:
-        """Read again, if this was the last reason not to."""
-        if reason in self.reasons_not_to_read:
-            self.reasons_not_to_read.remove(reason)
-            if not self.reasons_not_to_read and not self._transport.is_closing():
-                self._transport.resume_reading()
+            self.reading.resume(NO_READING)
 
     def _take_frame(self, first_byte: int, payload: bytes) -> None:
         if self._close_code_received is not None or self._transport.is_closing():
@@ -195,7 +142,7 @@ class Connection(asyncio.Protocol):
         self._ledger.message_received(self.row, message.payload, self._at, is_text=message.is_text)
         if not self._is_open or (self._faults.concerns_messages and self._meet_fault(message)):
             return
-        if self.terms.limit is not None and self._is_over_limit(self.terms.limit, message):
+        if self.terms.limit is not None and self._is_over_limit(message):
             return
         answer = answer_to(message, self.terms.mode)
         if answer is not None:
@@ -211,26 +158,19 @@ class Connection(asyncio.Protocol):
         elif fault.kind == "revoke":
             self._surroundings.revoke(fault)
         elif fault.kind == "status":
-            self._send(Message(self._error_text(fault, message), is_text=True))
+            self._send(ordered_error(self.terms, fault, message))
         return fault.kind != "revoke" or not self._is_open
 
-    def _error_text(self, fault: Fault, message: Message) -> bytes:
-        if fault.body is not None:
-            return fault.body_bytes
-        answers = ANSWERS[self.terms.token.credential.platform]
-        return answers.too_many_in_band(message.payload, self.terms.retry_after_seconds)
-
-    def _is_over_limit(self, limit: RateLimit, message: Message) -> bool:
-        wait_ns = limit.admit(time.monotonic_ns())
-        if not wait_ns:
+    def _is_over_limit(self, message: Message) -> bool:
+        """Charge a message to the limit; whether it was over it, and was refused."""
+        seconds = wait_seconds(self.terms)
+        if not seconds:
             return False
         self._ledger.message_over_limit(self.row)
         if self.terms.over_limit == "close":
             self.close(1008, "rate limit exceeded")
         else:
-            answers = ANSWERS[self.terms.token.credential.platform]
-            wait_seconds = max(self.terms.retry_after_seconds, -(-wait_ns // SECOND_NS))
-            self._send(Message(answers.too_many_in_band(message.payload, wait_seconds), is_text=True))
+            self._send(too_many(self.terms, message, seconds))
         return True
 
     def _take_control_frame(self, first_byte: int, payload: bytes) -> None:
