@@ -1,17 +1,26 @@
 """Web as an ASGI application: OAuth's POST endpoints, and Django with its static files behind them."""
 
 import os
+from collections.abc import Awaitable, Callable
+from typing import Any
 
-from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
-from django.urls import re_path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
 django_application = get_asgi_application()  # loads the apps, which the imports below need
 
-from controlplane.oauth.routing import oauth_routes  # noqa: E402
+from controlplane.oauth.routing import oauth_endpoints  # noqa: E402
 from controlplane.oauth.signing import signing_key  # noqa: E402
 
 signing_key()  # without it web can't do its work: stop here, not at the first request
+_endpoints: dict[str, Any] = {**oauth_endpoints()}
 
-application = ProtocolTypeRouter({"http": URLRouter([*oauth_routes(), re_path(r"", django_application)])})
+
+async def application(
+    scope: dict[str, Any],
+    receive: Callable[[], Awaitable[dict[str, Any]]],
+    send: Callable[[dict[str, Any]], Awaitable[None]],
+) -> None:
+    """Answer one request: OAuth's own endpoints without Django's middleware, all else with it."""
+    endpoint = _endpoints.get(scope["path"].rstrip("/"), django_application)
+    await endpoint(scope, receive, send)

@@ -19,9 +19,25 @@ from environ import Env
 
 Value = TypeVar("Value")
 
+Networks = tuple[IPv4Network | IPv6Network, ...]
+Names = tuple[str, ...]
+
 TRUE_WORDS = ("true", "1", "yes", "on")
 FALSE_WORDS = ("false", "0", "no", "off", "")
 LEAST_RSA_BITS = 2048
+# ASGI's threads come and go with their requests, so connections are kept in a pool, as Django advises.
+POSTGRESQL_OPTIONS = {"pool": {"min_size": 1, "max_size": 8, "timeout": 5}}
+# Writers wait for one another for 5 s; a power cut may lose the last commits, never damage the file.
+SQLITE_OPTIONS = {
+    "transaction_mode": "IMMEDIATE",
+    "timeout": 5,
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
+}
+DATABASE_OPTIONS: dict[str, dict[str, object]] = {
+    "postgres": {**POSTGRESQL_OPTIONS},
+    "postgresql": {**POSTGRESQL_OPTIONS},
+    "sqlite": {**SQLITE_OPTIONS},
+}
 
 
 class Environment:
@@ -104,7 +120,7 @@ def parse_switch(value: str) -> bool:
     return word in TRUE_WORDS
 
 
-def parse_names(value: str) -> tuple[str, ...]:
+def parse_names(value: str) -> Names:
     """Split at commas; blanks around a name do not count."""
     return tuple(name.strip() for name in value.split(",") if name.strip())
 
@@ -122,13 +138,16 @@ def parse_url(*schemes: str) -> Callable[[str], str]:
 
 
 def parse_database(value: str) -> dict[str, object]:
-    """Understand a database URL as one of Django's DATABASES."""
-    if urlsplit(value).scheme not in ("postgres", "postgresql", "sqlite"):
-        raise ValueError("it must be a URL that begins with postgres:// or sqlite:///.")
-    return dict(Env.db_url_config(value))
+    """Understand a database URL as one of Django's DATABASES, with what each engine needs; the URL's query wins."""
+    options = DATABASE_OPTIONS.get(urlsplit(value).scheme)
+    if options is None:
+        raise ValueError("it must be a URL that begins with postgresql:// or sqlite:///.")
+    database = Env.db_url_config(value)
+    chosen = database.get("OPTIONS")
+    return {**database, "OPTIONS": {**options, **(chosen if isinstance(chosen, dict) else {})}}
 
 
-def parse_networks(value: str) -> tuple[IPv4Network | IPv6Network, ...]:
+def parse_networks(value: str) -> Networks:
     """Understand addresses and networks, separated by commas."""
     try:
         return tuple(ip_network(name) for name in parse_names(value))
@@ -137,7 +156,7 @@ def parse_networks(value: str) -> tuple[IPv4Network | IPv6Network, ...]:
         raise ValueError(sentence) from refusal
 
 
-def parse_credential_keys(value: str) -> tuple[str, ...]:
+def parse_credential_keys(value: str) -> Names:
     """Understand Fernet keys, separated by commas."""
     keys = parse_names(value)
     try:

@@ -30,13 +30,14 @@ RELAY_URL = env.parsed("FLOODGATE_RELAY_URL", parse.parse_url("ws", "wss"), "ws:
 IS_SECURE = WEB_URL.startswith("https://")
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 ALLOWED_HOSTS = list(env.names("FLOODGATE_ALLOWED_HOSTS", (urlsplit(WEB_URL).hostname or "", *LOCAL_HOSTS)))
-TRUSTED_PROXIES = env.parsed("FLOODGATE_TRUSTED_PROXIES", parse.parse_networks, ())  # only their X-Forwarded-For counts
+_NOBODY: parse.Networks = ()
+TRUSTED_PROXIES = env.parsed("FLOODGATE_TRUSTED_PROXIES", parse.parse_networks, _NOBODY)  # whose X-Forwarded-For counts
 
 # Secrets. `python -m controlplane.generate_keys` makes all three.
 SECRET_KEY = env.text("SECRET_KEY", "demo-only-" + "0" * 50 if DEMO else "", required=not DEMO)  # sessions, CSRF
-_DEMO_CREDENTIAL_KEY = urlsafe_b64encode(sha256(SECRET_KEY.encode()).digest()).decode()
+_DEMO_CREDENTIAL_KEYS: parse.Names = (urlsafe_b64encode(sha256(SECRET_KEY.encode()).digest()).decode(),)
 CREDENTIAL_KEYS = env.parsed(  # encrypt the platforms' credentials: the first encrypts, all decrypt
-    "FLOODGATE_CREDENTIAL_KEYS", parse.parse_credential_keys, (_DEMO_CREDENTIAL_KEY,) if DEMO else (), required=not DEMO
+    "FLOODGATE_CREDENTIAL_KEYS", parse.parse_credential_keys, _DEMO_CREDENTIAL_KEYS, required=not DEMO
 )
 SIGNING_KEY = env.parsed("FLOODGATE_SIGNING_KEY", parse.parse_signing_key, "")  # signs tokens: web's alone
 VERIFICATION_KEY = env.parsed(  # checks tokens: relays need no more
@@ -76,20 +77,8 @@ TOKEN_FORWARD_URL = env.parsed(  # where a relay sends POST /oauth/token: web, b
 
 env.refuse_faults()
 
-# Databases. SQLite: writers wait for one another for up to 5 s; a lost power may lose the last commits, never damage.
-_SQLITE = {
-    "transaction_mode": "IMMEDIATE",
-    "timeout": 5,
-    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
-}
-_POSTGRESQL = {"pool": {"min_size": 1, "max_size": 8, "timeout": 5}}  # ASGI's threads come and go: Django's advice
-_database = DATABASES["default"]
-_is_sqlite = str(_database["ENGINE"]).endswith("sqlite3")
-_database["OPTIONS"] = {**(_SQLITE if _is_sqlite else _POSTGRESQL), **_database.get("OPTIONS", {})}
-_database["CONN_HEALTH_CHECKS"] = not _is_sqlite
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-
 # Django.
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "unfold",  # before admin, whose templates it replaces
     "daphne",  # before staticfiles, whose runserver it replaces
@@ -203,7 +192,7 @@ CELERY_TASK_SERIALIZER = CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True  # every task may run twice: each is written so
-CELERY_WORKER_POOL = "threads" if _is_sqlite else "prefork"  # SQLite has one writer
+CELERY_WORKER_POOL = "threads" if "sqlite" in str(DATABASES["default"]) else "prefork"  # SQLite has one writer
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 120}  # seconds until an unfinished task is given out again
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

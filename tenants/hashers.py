@@ -1,6 +1,7 @@
 """The fast hash of generated secrets. People's passwords never come here: theirs is slow on purpose."""
 
 import hashlib
+from typing import Any
 
 from django.contrib.auth.hashers import BasePasswordHasher
 from django.utils.crypto import constant_time_compare
@@ -28,7 +29,7 @@ class GeneratedSecretHasher(BasePasswordHasher):
         """Compare in constant time."""
         return constant_time_compare(encoded, self.encode(password, self.decode(encoded)["salt"]))
 
-    def safe_summary(self, encoded: str) -> dict[str, str]:
+    def safe_summary(self, encoded: str) -> dict[Any, Any]:  # Django's keys may be lazy texts
         """What may be shown of a stored hash."""
         return {"algorithm": self.decode(encoded)["algorithm"]}
 

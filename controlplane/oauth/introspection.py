@@ -1,14 +1,12 @@
 """POST /oauth/introspect (RFC 7662): is this token of my tenant in force?"""
 
-from hashlib import sha256
-
 from django.conf import settings
 from django.utils import timezone
 from oauth2_provider.models import AccessToken
 
 from controlplane.oauth.client_authentication import authenticate_client
 from controlplane.oauth.messages import Answer, OAuthRequest, Refused
-from controlplane.oauth.reading import read_token
+from controlplane.oauth.reading import read_token, token_digest
 from controlplane.oauth.signing import AUDIENCE
 from relay.gateway.authentication import Identity
 from tenants.models.clients import OAuthClient
@@ -34,8 +32,7 @@ def introspect(request: OAuthRequest) -> Answer:
 
 def _is_in_force(value: str, identity: Identity) -> bool:
     """A token's row is deleted when it is revoked or its client disabled; a tenant's suspension leaves it."""
-    digest = sha256(value.encode()).hexdigest()
-    row = AccessToken.objects.filter(token_checksum=digest, expires__gt=timezone.now())
+    row = AccessToken.objects.filter(token_checksum=token_digest(value), expires__gt=timezone.now())
     client = OAuthClient.objects.filter(client_id=identity.client_id, is_active=True, tenant__is_active=True)
     return row.exists() and client.exists()
 

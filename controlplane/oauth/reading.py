@@ -1,6 +1,7 @@
 """Reads access tokens with the relay's own verifier, so that web and relay never disagree on what a token is."""
 
 from functools import lru_cache
+from hashlib import sha256
 
 from django.conf import settings
 
@@ -14,6 +15,11 @@ def read_token(value: str) -> Identity | None:
         return _verifier().verify(value)
     except Denied:
         return None
+
+
+def token_digest(value: str) -> str:
+    """What is stored of a token, and how its row is found: the OAuth library's own digest."""
+    return sha256(value.encode()).hexdigest()
 
 
 @lru_cache(maxsize=1)

@@ -1,10 +1,8 @@
 """POST /oauth/revoke (RFC 7009): a client ends one of its tokens; connections opened with it close within a second."""
 
-from hashlib import sha256
-
 from controlplane.oauth.client_authentication import authenticate_client
 from controlplane.oauth.messages import Answer, OAuthRequest, Refused
-from controlplane.oauth.reading import read_token
+from controlplane.oauth.reading import read_token, token_digest
 from tenants.actions.tokens import EndedToken, revoke_token
 
 
@@ -21,6 +19,5 @@ def revoke(request: OAuthRequest) -> Answer:
         raise Refused(400, "invalid_request", "Send the token in the form.")
     identity = read_token(value)
     if identity and identity.client_id == client.client_id:
-        digest = sha256(value.encode()).hexdigest()
-        revoke_token(client, EndedToken(identity.token_id, identity.expires_at, digest))
+        revoke_token(client, EndedToken(identity.token_id, identity.expires_at, token_digest(value)))
     return Answer(200)

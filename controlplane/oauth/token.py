@@ -3,10 +3,11 @@
 import time
 from datetime import UTC, datetime
 
-from oauth2_provider.models import AccessToken, set_token_value
+from oauth2_provider.models import AccessToken
 
 from controlplane.oauth.client_authentication import authenticate_client
 from controlplane.oauth.messages import Answer, OAuthRequest, Refused
+from controlplane.oauth.reading import token_digest
 from controlplane.oauth.signing import SignedToken, sign_token
 from tenants.models.clients import OAuthClient
 
@@ -50,6 +51,9 @@ def _granted_scope(client: OAuthClient, asked: str) -> str:
 
 def _remember(token: SignedToken, client: OAuthClient, scope: str) -> None:
     """Store the token's digest, never the token: what introspection looks up and disabling deletes."""
-    row = AccessToken(application=client, scope=scope, expires=datetime.fromtimestamp(token.expires_at, UTC))
-    set_token_value(row, token.value)
-    row.save(force_insert=True)
+    AccessToken.objects.create(
+        application=client,
+        scope=scope,
+        expires=datetime.fromtimestamp(token.expires_at, UTC),
+        token_checksum=token_digest(token.value),
+    )

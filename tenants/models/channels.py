@@ -92,5 +92,5 @@ class Channel(models.Model):
         Raises:
             ValidationError: with the field at fault.
         """
-        if self.platform_connection_id and self.platform_connection.tenant_id != self.tenant_id:
+        if hasattr(self, "platform_connection") and self.platform_connection.tenant_id != self.tenant_id:
             raise ValidationError({"platform_connection": "This platform connection belongs to another tenant."})

@@ -10,6 +10,7 @@ from django.db import models
 SLUG_PATTERN = r"^[a-z0-9-]{1,64}$"
 SLUG_RULE = "Use up to 64 small letters, digits and hyphens."
 CHANGING_ROLES = ("owner", "operator")  # Member.Role without viewer
+GOVERNING_ROLES = ("owner",)
 
 
 class TenantQuerySet(models.QuerySet["Tenant"]):
@@ -65,12 +66,13 @@ class Tenant(models.Model):
 
     def may_be_changed_by(self, user: AbstractBaseUser | AnonymousUser) -> bool:
         """Tell whether the person may change what belongs to the tenant: owners, operators and administrators may."""
-        if getattr(user, "is_superuser", False):
-            return True
-        return Tenant.objects.filter(pk=self.pk, members__user_id=user.pk, members__role__in=CHANGING_ROLES).exists()
+        return self._has_member(user, CHANGING_ROLES)
 
     def may_be_governed_by(self, user: AbstractBaseUser | AnonymousUser) -> bool:
         """Tell whether the person may say who belongs to the tenant: owners and administrators may."""
+        return self._has_member(user, GOVERNING_ROLES)
+
+    def _has_member(self, user: AbstractBaseUser | AnonymousUser, roles: tuple[str, ...]) -> bool:
         if getattr(user, "is_superuser", False):
             return True
-        return Tenant.objects.filter(pk=self.pk, members__user_id=user.pk, members__role="owner").exists()
+        return self.members.filter(user=user.pk, role__in=roles).exists()

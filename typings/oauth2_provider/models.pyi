@@ -8,6 +8,7 @@ class AbstractApplication(models.Model):
     CLIENT_CONFIDENTIAL: str
     CLIENT_PUBLIC: str
     GRANT_CLIENT_CREDENTIALS: str
+    id = models.UUIDField(primary_key=True)  # the library's is an integer; ours replaces it
     client_id = models.CharField(max_length=255)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE)
     redirect_uris = models.TextField()
