@@ -65,27 +65,21 @@ class Limiter:
             throttled_since_ns: since when its connection has waited without a break; zones may close on that.
 
         Returns:
-            PASS, WAIT (charged in none) or CLOSE.
+            PASS; WAIT, charged in none; or CLOSE, where the zone that holds it says so of a wait of that length. A
+            message whose turn has come is closed on too: a flood that is alone finds room whenever it is asked.
         """
-        verdict = PASS
+        held_by, strictest = self.deciding_zone, PASS
         for zone in self._zones:
-            if not zone.has_room(now_ns):
-                verdict = max(verdict, self._wait_in(zone, now_ns, throttled_since_ns))
-        if verdict is not PASS:
-            return verdict
+            if zone is held_by or not zone.has_room(now_ns):
+                verdict = _judge_waiting(zone, now_ns, throttled_since_ns)
+                if verdict > strictest:
+                    strictest, self.deciding_zone = verdict, zone
+        if strictest is not PASS:
+            return strictest
         for zone in self._zones:
-            earliest_ns = now_ns - max(0, zone.burst_ns - zone.delay_ns)
+            earliest_ns = now_ns - (zone.burst_ns - zone.delay_ns)
             zone.charge(zone.cost_ns(size_bytes), max(arrived_ns, earliest_ns))
         return PASS
-
-    def _wait_in(self, zone: Zone, now_ns: int, throttled_since_ns: int) -> Verdict:
-        self.deciding_zone = zone
-        policy = zone.policy
-        action = Action.WAIT
-        closes_after_ns = policy.close_after_waiting_seconds * SECOND_NS
-        if policy.beyond is Beyond.CLOSE and now_ns - throttled_since_ns >= closes_after_ns:
-            action = Action.CLOSE
-        return Verdict(action, zone.opens_at_ns() - now_ns, policy.name)
 
     def _hold_back(self, now_ns: int, size_bytes: int) -> Verdict:
         strictest = PASS
@@ -112,3 +106,12 @@ def _judge(zone: Zone, now_ns: int) -> Verdict:
     if excess_ns <= zone.burst_ns:
         return Verdict(Action.WAIT, wait_ns, policy.name, reserved=True)
     return Verdict(Action.REJECT, excess_ns - zone.burst_ns, policy.name)
+
+
+def _judge_waiting(zone: Zone, now_ns: int, throttled_since_ns: int) -> Verdict:
+    """Say what a message that was told to wait would meet in one zone, without charging for it."""
+    policy, wait_ns = zone.policy, max(0, zone.opens_at_ns() - now_ns)
+    closes_after_ns = policy.close_after_waiting_seconds * SECOND_NS
+    if policy.beyond is Beyond.CLOSE and now_ns - throttled_since_ns >= closes_after_ns:
+        return Verdict(Action.CLOSE, wait_ns, policy.name)
+    return Verdict(Action.WAIT, wait_ns, policy.name) if wait_ns else PASS

@@ -131,7 +131,9 @@ class ZonePolicy:
             sentence = f"{self.counted.label} beyond the limit are always refused with 429. Choose reject."
             problems.append(("beyond", sentence))
         if self.counted not in REFUSABLE and self.beyond is Beyond.REJECT:
-            sentence = "an open connection never drops a message: all that follow in a compressed stream would be ruined."
+            sentence = (
+                "an open connection never drops a message: all that follow in a compressed stream would be ruined."
+            )
             problems.append(("beyond", f"{sentence} Choose wait or close."))
         if self.counted in REFUSABLE and self.direction is not Direction.TO_PLATFORM:
             problems.append(("direction", f"{self.counted.label} go to the platform. Choose to_platform."))

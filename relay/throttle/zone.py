@@ -2,7 +2,8 @@
 
 from relay.throttle.policy import Counted, ZonePolicy
 
-CLOSED = -(1 << 62)  # a gate that no excess passes
+AT_REST = -(1 << 62)  # before any time that is passed in, and any credit
+CLOSED = 2 * AT_REST  # a gate that no excess passes, not even that of a zone at rest
 
 
 class Zone:
@@ -20,7 +21,7 @@ class Zone:
 
     def __init__(self, policy: ZonePolicy) -> None:
         """Begin at rest: the bucket is full."""
-        self.theoretical_arrival_ns = CLOSED
+        self.theoretical_arrival_ns = AT_REST
         self.gate_ns = 0
         self._follow(policy)
 
@@ -60,7 +61,7 @@ class Zone:
         self._follow(policy)
         if gate_is_closed:
             self.close_gate()
-        largest_ns = now_ns + max(self.burst_ns, self.delay_ns) + self.interval_ns
+        largest_ns = now_ns + self.burst_ns + self.interval_ns
         self.theoretical_arrival_ns = min(self.theoretical_arrival_ns, largest_ns)
 
     def _follow(self, policy: ZonePolicy) -> None:

@@ -25,8 +25,9 @@ class Zones:
 
     def __init__(self) -> None:
         """Begin with no zone."""
-        self._found: WeakValueDictionary[ZoneKey, Zone] = WeakValueDictionary()  # with those that only limiters hold
+        self._found: WeakValueDictionary[ZoneKey, Zone] = WeakValueDictionary()
         self._kept: dict[ZoneKey, Zone] = {}
+        self._looks_again_at = MOST_KEPT
         self._caps: dict[ZoneKey, Cap] = {}
 
     def __len__(self) -> int:
@@ -37,8 +38,8 @@ class Zones:
         """The zone of ``key``, following ``policy`` from now on: everyone who holds it is judged by it."""
         zone = self._found.get(key)
         if zone is None:
-            if len(self._kept) >= MOST_KEPT:
-                self.forget_those_at_rest(now_ns)
+            if len(self._kept) >= self._looks_again_at:
+                self._forget_zones_at_rest(now_ns)
             zone = self._found[key] = self._kept[key] = Zone(policy)
         elif zone.policy != policy:
             zone.adopt(policy, now_ns)
@@ -55,10 +56,16 @@ class Zones:
     def forget_those_at_rest(self, now_ns: int) -> None:
         """Drop zones whose bucket is full and caps with nothing open: made anew, they would be the same.
 
-        A zone that a limiter holds is found all the same: two of one key would let twice the limit pass.
+        A zone that a limiter holds stays: two of one key would let twice the limit pass, and what is spent
+        from now on must outlive the limiter.
         """
-        self._kept = {key: zone for key, zone in self._found.items() if zone.theoretical_arrival_ns > now_ns}
+        self._forget_zones_at_rest(now_ns)
         self._caps = {key: cap for key, cap in self._caps.items() if cap.taken}
+
+    def _forget_zones_at_rest(self, now_ns: int) -> None:
+        self._kept = {key: zone for key, zone in self._found.items() if zone.theoretical_arrival_ns > now_ns}
+        self._kept = dict(self._found.items())  # with those at rest that are held: the others are gone by now
+        self._looks_again_at = max(MOST_KEPT, 2 * len(self._kept))  # else many held ones were looked through each time
 
 
 def keyed_zones(
