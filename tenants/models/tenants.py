@@ -18,6 +18,8 @@ class TenantQuerySet(models.QuerySet["Tenant"]):
 
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
         """The tenants that the person is a member of; an administrator sees all."""
+        if not user.is_authenticated:
+            return self.none()
         if getattr(user, "is_superuser", False):
             return self
         return self.filter(members__user_id=user.pk)

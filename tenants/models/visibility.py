@@ -13,6 +13,8 @@ class OwnedQuerySet(models.QuerySet[Row]):
 
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
         """The rows of tenants that the person is a member of; an administrator sees all."""
+        if not user.is_authenticated:
+            return self.none()  # without an id, the filter would find the tenants that have no members
         if getattr(user, "is_superuser", False):
             return self
         return self.filter(tenant__members__user_id=user.pk)
