@@ -171,5 +171,9 @@ def _required_variables():
 
 
 def _assigned_names(module):
-    statements = [node for node in parsed(modules()[module]).body if isinstance(node, ast.Assign)]
-    return {target.id for statement in statements for target in statement.targets if isinstance(target, ast.Name)}
+    for statement in parsed(modules()[module]).body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(name)]) | ast.AnnAssign(target=ast.Name(name)):
+                yield name
+            case ast.FunctionDef(name) | ast.AsyncFunctionDef(name):
+                yield name

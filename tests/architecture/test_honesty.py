@@ -1,6 +1,7 @@
 import ast
 import re
 
+from tests.architecture.faults import listed
 from tests.architecture.sources import files_of_tests, imported_names, parsed, relative
 
 MOCKS = re.compile(r"unittest\.mock|pytest_mock|\bmocker\b|MagicMock|AsyncMock")
@@ -15,7 +16,7 @@ def test_no_test_sleeps():
         if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "sleep"
     ]
 
-    assert not sleepers, "Pass time in, or wait for an event with a time limit."
+    assert not sleepers, listed("Pass time in, or wait for an event with a time limit.", sleepers)
 
 
 def test_no_test_replaces_our_code_by_a_mock():
@@ -26,7 +27,7 @@ def test_no_test_replaces_our_code_by_a_mock():
         if MOCKS.search(name)
     ]
 
-    assert not mocks, "Use the real thing; platforms are simulated over the network, by sdk/simulator."
+    assert not mocks, listed("Use the real thing; platforms are simulated over the network, by sdk/simulator.", mocks)
 
 
 def test_no_test_is_skipped():
@@ -39,7 +40,7 @@ def test_no_test_is_skipped():
         and ast.unparse(node.value) in ("pytest", "pytest.mark")
     ]
 
-    assert not skips, "A test that is not run promises nothing. Provide what it needs, or delete it."
+    assert not skips, listed("A test that is not run promises nothing. Provide what it needs, or delete it.", skips)
 
 
 def _arguments(path):

@@ -5,6 +5,7 @@ from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
+from tests.architecture.faults import listed
 from tests.architecture.sources import (
     PURE_PACKAGES,
     ROOT,
@@ -42,7 +43,7 @@ def test_no_cycle_hides_under_type_checking():
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
     ]
 
-    assert not hidden, "Import at the top, as what runs does."
+    assert not hidden, listed("Import at the top, as what runs does.", hidden)
 
 
 def test_pure_packages_import_neither_django_nor_sockets_nor_a_clock_nor_chance():
@@ -53,7 +54,9 @@ def test_pure_packages_import_neither_django_nor_sockets_nor_a_clock_nor_chance(
         if name.partition(".")[0] in IMPURE_MODULES or name.startswith(("urllib.request", "http.client"))
     ]
 
-    assert not faults, "Pass time and random numbers in as arguments; leave sockets to gateway/ and upstream/."
+    assert not faults, listed(
+        "Pass time and random numbers in as arguments; leave sockets to gateway/ and upstream/.", faults
+    )
 
 
 def test_pure_packages_ask_nobody_what_time_it_is():
@@ -64,7 +67,7 @@ def test_pure_packages_ask_nobody_what_time_it_is():
         if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in IMPURE_CALLS
     ]
 
-    assert not faults, "Pass the time in as an argument."
+    assert not faults, listed("Pass the time in as an argument.", faults)
 
 
 def test_importing_the_pure_packages_loads_nothing_heavy():
@@ -83,7 +86,7 @@ def test_redis_has_one_door():
         if name.partition(".")[0] in {"redis", "channels_redis"} and not module.startswith(DOOR_TO_REDIS)
     ]
 
-    assert not faults, "Ask relay/store for it: a function with a promise, not a connection."
+    assert not faults, listed("Ask relay/store for it: a function with a promise, not a connection.", faults)
 
 
 def _own_modules_imported_by(name):

@@ -1,3 +1,4 @@
+from tests.architecture.faults import listed
 from tests.architecture.sources import PACKAGES, ROOT, files_of_tests, pure_modules, relative
 
 MIRRORED_FOLDERS = tuple(ROOT / "tests" / package for package in PACKAGES)
@@ -11,7 +12,9 @@ def test_every_test_file_is_named_after_the_file_that_it_tests():
         if not _tested_by(path).is_file()
     ]
 
-    assert not strays, "tests/relay/store/test_leases.py tests relay/store/leases.py. Rename the one or the other."
+    assert not strays, listed(
+        "tests/relay/store/test_leases.py tests relay/store/leases.py. Rename the one or the other.", strays
+    )
 
 
 def test_every_pure_module_has_a_test_file_of_its_own():
@@ -21,7 +24,7 @@ def test_every_pure_module_has_a_test_file_of_its_own():
         if not _test_of(path).is_file()
     ]
 
-    assert not untested, "A pure module is fully covered by its own test file alone."
+    assert not untested, listed("A pure module is fully covered by its own test file alone.", untested)
 
 
 def _is_mirror(path):

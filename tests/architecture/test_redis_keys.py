@@ -1,5 +1,6 @@
 import re
 
+from tests.architecture.faults import listed
 from tests.architecture.sources import ROOT, modules, parsed, relative, strings
 
 KEYS = "relay.store.keys"
@@ -17,7 +18,7 @@ def test_key_strings_stand_in_one_file():
     ]
 
     assert pieces, "relay/store/keys.py names no key: has it moved?"
-    assert not faults, "Take the key from a function of relay/store/keys.py."
+    assert not faults, listed("Take the key from a function of relay/store/keys.py.", faults)
 
 
 def test_scripts_get_their_keys_handed_in():
@@ -28,7 +29,7 @@ def test_scripts_get_their_keys_handed_in():
         if LITERAL_KEY_IN_LUA.search(line) and '"TIME"' not in line
     ]
 
-    assert not faults, "Redis Cluster must see every key: use KEYS[...]."
+    assert not faults, listed("Redis Cluster must see every key: use KEYS[...].", faults)
 
 
 def test_scripts_say_what_their_keys_and_arguments_are():
@@ -38,4 +39,4 @@ def test_scripts_say_what_their_keys_and_arguments_are():
         if not all(word in path.read_text(encoding="utf-8") for word in ("-- KEYS", "-- ARGV", "-- Returns"))
     ]
 
-    assert not faults, "A script's header is its signature: purpose, KEYS, ARGV with units, Returns."
+    assert not faults, listed("A script's header is its signature: purpose, KEYS, ARGV with units, Returns.", faults)

@@ -3,6 +3,7 @@ import re
 
 import pytest
 
+from relay.throttle.policy import SECOND_NS, default_zones
 from tests.architecture.sources import PACKAGES, ROOT, modules, parsed
 
 REFERENCE = ROOT / "docs" / "reference"
@@ -33,6 +34,19 @@ def _variables():
     for call in _calls(SETTINGS):
         if ast.unparse(call.func).startswith("env.") and _texts(call)[:1] and _texts(call)[0].isupper():
             yield _texts(call)[0]
+
+
+def _whole_numbers():
+    for call in _calls(SETTINGS):
+        if ast.unparse(call.func) == "env.integer":
+            yield _texts(call)[0], _product(call.args[1])
+
+
+def _product(node):
+    """The value of a constant, or of a product such as 64 * KIB."""
+    if isinstance(node, ast.BinOp):
+        return _product(node.left) * _product(node.right)
+    return 1024 if ast.unparse(node) == "KIB" else ast.literal_eval(node)
 
 
 def _variables_read_elsewhere():
@@ -85,10 +99,23 @@ def test_every_setting_is_explained(variable):
     assert f"| `{variable}` |" in _page("settings.md"), "a row: name, default, unit, reason"
 
 
+@pytest.mark.parametrize(("variable", "default"), sorted(_whole_numbers()))
+def test_a_default_is_told_as_it_is(variable, default):
+    assert f"| `{variable}` | {default:,} |" in _page("settings.md")
+
+
 def test_no_setting_is_explained_that_is_not_there():
     explained = set(re.findall(r"^\| `([A-Z_0-9]+)` \|", _page("settings.md"), re.MULTILINE))
 
     assert explained <= {*_variables(), *_variables_read_elsewhere()}
+
+
+@pytest.mark.parametrize("zone", default_zones(), ids=lambda zone: zone.name)
+def test_every_default_limit_is_explained(zone):
+    rate = f"{zone.permits} a second" if zone.burst else str(zone.permits)
+
+    assert zone.period_ns == SECOND_NS
+    assert f"| `{zone.name}` | {rate} | {zone.burst} | {zone.delay} |" in _page("limits.md")
 
 
 @pytest.mark.parametrize("code", sorted({*_close_codes(), *_words()}))
