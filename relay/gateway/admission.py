@@ -8,12 +8,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from relay.gateway.authentication import Handshake, Identity
-from relay.gateway.session import SessionLimits
-from relay.gateway.splice import FrameLimits
 from relay.protocol.denials import Denial, Denied, forbidden, not_found, scope_missing, too_many
 from relay.store.client_records import ChannelRecord, ClientRecord
 from relay.throttle.cap import first_full
-from relay.throttle.limiter import Limiter
+from relay.throttle.limiter import FrameLimits, Limiter, SessionLimits
 from relay.throttle.policy import SECOND_NS, Beyond, Counted, Direction, PolicySnapshot, Scope, ZonePolicy
 from relay.throttle.verdict import Action
 from relay.throttle.zones import ZoneKey, Zones, keyed_zones

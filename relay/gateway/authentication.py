@@ -32,7 +32,6 @@ class Handshake:
     channel: str
     tenant_slug: str
     address: str
-    token: str = field(repr=False)
     query: str = field(repr=False)
     subprotocols: str
     extensions: str
@@ -56,7 +55,6 @@ class Handshake:
             channel=route["channel"],
             tenant_slug=route.get("tenant", ""),
             address=scope["client"][0] if scope["client"] else "",
-            token=_bearer(headers),
             query=query,
             subprotocols=", ".join(name for name in offered if name and not name.startswith(TICKET)),
             extensions=", ".join(_all(headers, "sec-websocket-extensions")),
@@ -136,7 +134,8 @@ def _all(headers: list[tuple[str, str]], wanted: str) -> list[str]:
     return [value for name, value in headers if name == wanted]
 
 
-def _bearer(headers: list[tuple[str, str]]) -> str:
-    values = _all(headers, "authorization")
+def bearer_token(scope: dict[str, Any]) -> str:
+    """The token that an ASGI scope's Authorization header brings, or an empty string."""
+    values = [value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"]
     scheme, _, token = values[0].partition(" ") if len(values) == 1 else ("", "", "")
     return token.strip() if scheme.lower() == "bearer" else ""

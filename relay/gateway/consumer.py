@@ -6,7 +6,7 @@ from channels.consumer import AsyncConsumer
 from django.conf import settings
 
 from relay.gateway.admission import channel_for, spread_seconds
-from relay.gateway.authentication import Handshake, Identity
+from relay.gateway.authentication import Handshake, Identity, bearer_token
 from relay.gateway.server import take_over_extension
 from relay.gateway.session import Session
 from relay.gateway.worker import Connection, Worker
@@ -37,7 +37,7 @@ class RelayConsumer(AsyncConsumer):
             _refuse_while_draining(worker)
             worker.admission.admit_address(scope["client"][0])
             handshake = Handshake.from_scope(scope)
-            identity = worker.verifier.verify(handshake.token)
+            identity = worker.verifier.verify(bearer_token(scope))
             client = await worker.policies.client_of(identity)
             whose = (client.tenant_slug, client.client_id)
             channel = channel_for(client, identity, handshake)

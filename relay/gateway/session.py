@@ -1,13 +1,13 @@
 """One connection and its link, from accept to close: two splices, and who tells whom when one side ends."""
 
 import asyncio
-from dataclasses import dataclass
 
-from relay.gateway.splice import FrameLimits, Splice, Stop
-from relay.gateway.waiting import WaitingRoom
+from relay.gateway.splice import Splice
+from relay.gateway.waiting import Stop, WaitingRoom
 from relay.protocol.close_codes import CloseCode, close_reason
 from relay.protocol.frames import FrameScanner, ProtocolViolation, close_frame
 from relay.telemetry.counters import Counters, Flow
+from relay.throttle.limiter import SessionLimits
 from relay.throttle.verdict import Verdict
 from relay.upstream.link import Link
 
@@ -15,14 +15,6 @@ LINGER_SECONDS = 2.0  # how long a closed client may take to read its Close fram
 FLUSH_SECONDS = 30.0  # how long a platform may take to read what its client left behind
 GOING_AWAY = 1001
 NS_PER_MS = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class SessionLimits:
-    """The limiters of both directions."""
-
-    to_platform: FrameLimits
-    to_client: FrameLimits
 
 
 class Session:
@@ -80,23 +72,15 @@ class Session:
         """End the connection: the client is told ``code`` and ``reason``, the platform that its client goes away."""
         if self._is_closing or self._ended.done():
             return
-        self._is_closing = True
-        self._counters.closes["floodgate", code] += 1
-        self.client.end_with(close_frame(GOING_AWAY, reason, masked=True))
-        self.platform.end_with(close_frame(code, reason, masked=False))
-        self._linger()
+        self._end(code, reason, GOING_AWAY, reason)
 
     def side_violated(self, side: Splice, violation: ProtocolViolation) -> None:
         """Close on whoever broke the protocol with its own code, and tell the other side."""
         if side is self.client:
             self.close(violation.code, violation.reason)
-            return
-        self._is_closing = True
-        self._counters.closes["floodgate", CloseCode.PLATFORM_LOST] += 1
-        reason = close_reason("platform_protocol_error", cause=violation.reason.partition(";")[0])
-        self.client.end_with(close_frame(violation.code, violation.reason, masked=True))
-        self.platform.end_with(close_frame(CloseCode.PLATFORM_LOST, reason, masked=False))
-        self._linger()
+        elif not self._is_closing:
+            reason = close_reason("platform_protocol_error", cause=violation.reason.partition(";")[0])
+            self._end(CloseCode.PLATFORM_LOST, reason, violation.code, violation.reason)
 
     def side_exceeded(self, verdict: Verdict) -> None:
         """Close a connection that has waited for longer than its policy lets it."""
@@ -105,39 +89,37 @@ class Session:
             CloseCode.RATE_LIMITED, close_reason("rate_limited", zone=verdict.zone, retry_after_ms=retry_after_ms)
         )
 
+    def side_answered(self, side: Splice) -> None:
+        """Close a socket on which both Close frames have gone."""
+        side.transport.close()
+
     def side_lost(self, side: Splice) -> None:
         """End the other side in the way that its endpoint can understand."""
         self._sides_left -= 1
         if not self._sides_left:
             if not self._ended.done():
                 self._ended.set_result(None)
-            return
-        if side is self.client:
+        elif side is self.client:
             self._is_closing = True
-            self.platform.discard()
             self.platform.transport.close()  # writes what is buffered first
             self._end_in(FLUSH_SECONDS)
+        elif side.closed_by_endpoint and self.client.closed_by_endpoint:
+            self.client.transport.close()
+            self._end_in(LINGER_SECONDS)
         elif side.closed_by_endpoint:
             self._is_closing = True
-            self.client.discard()
-            self._linger()
-        else:
-            self._platform_lost()
-
-    def _platform_lost(self) -> None:
-        if self._is_closing:
-            self._linger()
-            return
-        if not self.platform.is_at_boundary:
+            self.client.end_with(b"")  # the platform is gone: wait for the client's Close frame only
+            self._end_in(LINGER_SECONDS)
+        elif not side.is_at_boundary:
             self._abort()  # half a frame was passed on: a Close frame would be read as its rest
-            return
-        self.close(CloseCode.PLATFORM_LOST, close_reason("platform_lost"))
+        else:
+            self.close(CloseCode.PLATFORM_LOST, close_reason("platform_lost"))
 
-    def _linger(self) -> None:
-        """Half-close towards the client, and give it a moment to read what was written."""
-        transport = self.client.transport
-        if self.platform.is_at_boundary and not transport.is_closing() and transport.can_write_eof():
-            transport.write_eof()
+    def _end(self, code: int, reason: str, platform_code: int, platform_reason: str) -> None:
+        self._is_closing = True
+        self._counters.closes["floodgate", code] += 1
+        self.platform.end_with(close_frame(code, reason, masked=False))  # first: the client's own may end its socket
+        self.client.end_with(close_frame(platform_code, platform_reason, masked=True))
         self._end_in(LINGER_SECONDS)
 
     def _end_in(self, seconds: float) -> None:

@@ -6,55 +6,17 @@ that is held.
 
 import asyncio
 import time
-from dataclasses import dataclass
-from enum import IntFlag
 from typing import Protocol, cast
 
-from relay.gateway.waiting import WaitingRoom
+from relay.gateway.waiting import Held, Stop, WaitingRoom
 from relay.protocol.frames import FrameKind, FrameScanner, ProtocolViolation
 from relay.telemetry.counters import TrafficCounter
-from relay.throttle.limiter import Limiter
+from relay.throttle.limiter import FrameLimits, Limiter
 from relay.throttle.verdict import PASS, Action, Verdict
-from relay.throttle.zone import Zone
 
 WRITE_HIGH_BYTES, WRITE_LOW_BYTES = 64 * 1024, 16 * 1024
 FRAMES_A_TURN = 512  # then the other connections' turn: one read can bring tens of thousands of tiny frames
 MESSAGE = FrameKind.MESSAGE
-SMALL_FRAGMENT_BYTES = 125  # a fragment no longer than a control frame counts as one, unless it ends its message
-
-
-class Stop(IntFlag):
-    """Why a side is not read from. Reading goes on when no reason is left."""
-
-    THROTTLED, PEER_FULL, TURN, NOT_YET = 1, 2, 4, 8
-
-
-@dataclass(frozen=True, slots=True)
-class FrameLimits:
-    """The limiters of one direction: of messages with their bytes, of a message's further bytes, of control frames."""
-
-    messages: Limiter
-    fragments: Limiter
-    control_frames: Limiter
-
-    def of(self, kind: FrameKind) -> Limiter:
-        """The limiter that decides frames of one kind."""
-        if kind is MESSAGE:
-            return self.messages
-        return self.fragments if kind is FrameKind.FRAGMENT else self.control_frames
-
-
-@dataclass(slots=True)
-class Held:
-    """A frame that must wait, and what was read behind it. ``zone`` is the one in whose line it stands."""
-
-    chunk: bytes
-    at: int
-    length: int
-    kind: FrameKind
-    payload_bytes: int
-    arrived_ns: int
-    zone: Zone | None
 
 
 class Ends(Protocol):
@@ -66,34 +28,20 @@ class Ends(Protocol):
     def side_exceeded(self, verdict: Verdict) -> None:
         """A zone closes connections that have waited for too long."""
 
+    def side_answered(self, side: "Splice") -> None:
+        """``side``'s endpoint has sent its own Close frame after ours, or something that can't be read."""
+
     def side_lost(self, side: "Splice") -> None:
-        """``side``'s socket is gone."""
+        """``side``'s socket is gone, and all that was taken from it has gone on."""
 
 
 class Splice(asyncio.Protocol):
     """Reads one socket and writes to the other. The other one's Splice is its ``peer``."""
 
-    __slots__ = (
-        "_admit_message",
-        "_asked_in_vain",
-        "_counter",
-        "_header",
-        "_held",
-        "_is_ending",
-        "_is_lost",
-        "_last_words",
-        "_limits",
-        "_passing_bytes",
-        "_rest",
-        "_room",
-        "_scanner",
-        "_session",
-        "_stops",
-        "_throttled_since_ns",
-        "_write_to_peer",
-        "peer",
-        "transport",
-    )
+    _STATE = "_admit_message _asked_in_vain _counter _header _held _is_ending _is_lost _is_unreadable _last_words"
+    _PARTS = "_limits _passing_bytes _rest _room _scanner _session _stops _throttled_since_ns _write_to_peer"
+    __slots__ = (*_STATE.split(), *_PARTS.split(), "peer", "transport")  # else each connection takes 3 KiB more
+
     transport: asyncio.Transport
     peer: "Splice"
 
@@ -116,6 +64,7 @@ class Splice(asyncio.Protocol):
         self._is_ending = False
         self._last_words = b""
         self._is_lost = False
+        self._is_unreadable = False
 
     @property
     def is_at_boundary(self) -> bool:
@@ -153,15 +102,14 @@ class Splice(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Pass on what is admitted of ``data``, and keep the rest until it is."""
         passing_bytes = self._passing_bytes
-        if self._is_ending:
-            data = data[:passing_bytes]
         if passing_bytes >= len(data):
-            if passing_bytes:
-                self._write(data, 0, passing_bytes)
+            self._write(data, 0, passing_bytes)
             return
         if self._header:
             data, self._header = self._header + data, b""
-        if self._walk(data, 0, passing_bytes, time.monotonic_ns()):
+        if self._is_ending:
+            self._skip(data, passing_bytes)
+        elif self._walk(data, 0, passing_bytes, time.monotonic_ns()):
             self._throttled_since_ns = 0
 
     def ask_again(self, now_ns: int) -> None:
@@ -173,7 +121,7 @@ class Splice(asyncio.Protocol):
         if self._stops & Stop.PEER_FULL:
             self._asked_in_vain = True
             return
-        limiter = self._limits.of(held.kind)
+        limiter = self._limits[held.kind]
         verdict = limiter.admit_waiting(now_ns, held.payload_bytes, held.arrived_ns, self._throttled_since_ns)
         if verdict.action is Action.CLOSE:
             self._session.side_exceeded(verdict)
@@ -209,25 +157,20 @@ class Splice(asyncio.Protocol):
     def end_with(self, last_words: bytes) -> None:
         """Write nothing more to the peer but ``last_words``, a Close frame, as soon as the frame under way ends.
 
-        All that comes after that frame is read and discarded: a socket closed over unread bytes is reset, and its
-        endpoint would never see the Close frame.
+        What comes after that frame is read on only to find the endpoint's own Close frame: a socket closed over
+        unread bytes is reset, and its endpoint would never see ours.
         """
+        held, rest = self._held, self._rest
         self._forget_held()
-        self._rest = self._header = b""
+        self._rest = b""
         self._is_ending = True
         self._last_words = last_words
         if not self._passing_bytes:
-            self._last_words = b""
-            self.peer.transport.write(last_words)
-        self._stops = Stop(0)
-        self._read_on()
-
-    def discard(self) -> None:
-        """Write nothing more to the peer, and read on only to find this socket's end."""
-        self._forget_held()
-        self._rest = self._header = b""
-        self._is_ending = True
-        self._passing_bytes = 0
+            self._say_last_words()
+        if held is not None:
+            self._skip(held.chunk, held.at + held.length)
+        elif rest:
+            self._skip(rest, 0)
         self._stops = Stop(0)
         self._read_on()
 
@@ -258,6 +201,7 @@ class Splice(asyncio.Protocol):
         if judged >= size:
             return True
         if violation is not None:
+            self._is_unreadable = True
             self._session.side_violated(self, violation)
         elif verdict is not PASS:
             self._hold(chunk, judged, length, now_ns)
@@ -270,23 +214,35 @@ class Splice(asyncio.Protocol):
         size = len(chunk)
         self._passing_bytes = judged - size if judged > size else 0
         run = chunk if judged >= size and not written else chunk[written:judged]
-        if run:
+        if run and not (self._is_ending and not self._last_words):
             self._counter.bytes += len(run)
             self._write_to_peer(run)
         if self._last_words and not self._passing_bytes:
-            self.end_with(self._last_words)
+            self._say_last_words()
+
+    def _say_last_words(self) -> None:
+        last_words, self._last_words = self._last_words, b""
+        self._write_to_peer(last_words)
+
+    def _skip(self, chunk: bytes, at: int) -> None:
+        """Pass over frames from ``chunk[at]`` on without writing them, up to the endpoint's Close frame."""
+        if self._last_words:
+            self._write(chunk, 0, at)
+        try:
+            at = self._scanner.skip(chunk, at)
+        except ProtocolViolation:
+            self._is_unreadable = True
+        self._header = chunk[at:]
+        self._passing_bytes = max(0, at - len(chunk))
+        if self._scanner.close_was_read or self._is_unreadable:
+            self._session.side_answered(self)
 
     def _admit_less_common(self, now_ns: int) -> Verdict:
-        scanner = self._scanner
-        if scanner.kind is FrameKind.CLOSE:
+        kind = self._scanner.kind
+        if kind is FrameKind.CLOSE:
             return PASS
-        if scanner.kind is FrameKind.CONTROL:
-            self._counter.control_frames += 1
-            return self._limits.control_frames.admit(now_ns)
-        if scanner.message_is_open and scanner.payload_bytes <= SMALL_FRAGMENT_BYTES:
-            scanner.kind = FrameKind.CONTROL
-            return self._limits.control_frames.admit(now_ns)
-        return self._limits.fragments.admit(now_ns, scanner.payload_bytes)
+        self._counter.control_frames += kind is FrameKind.CONTROL
+        return self._limits[kind].admit(now_ns, self._scanner.payload_bytes)
 
     def _keep(self, chunk: bytes, judged: int, *, in_mid_header: bool) -> None:
         if in_mid_header:
@@ -303,7 +259,7 @@ class Splice(asyncio.Protocol):
             self._throttled_since_ns = now_ns
         self._counter.waiting += 1
         self.stop(Stop.THROTTLED)
-        self._join_line(self._held, self._limits.of(scanner.kind))
+        self._join_line(self._held, self._limits[scanner.kind])
 
     def _release(self, held: Held, now_ns: int) -> None:
         self._forget_held()

@@ -3,12 +3,34 @@
 import asyncio
 import time
 from collections import deque
+from dataclasses import dataclass
+from enum import IntFlag
 from typing import Protocol
 
+from relay.protocol.frames import FrameKind
 from relay.throttle.zone import Zone
 
 PACING_QUANTUM_SECONDS = 0.002  # all that is due goes in one turn: uvloop's timers are true to a millisecond only
 NS_PER_SECOND = 1_000_000_000
+
+
+class Stop(IntFlag):
+    """Why a side is not read from. Reading goes on when no reason is left."""
+
+    THROTTLED, PEER_FULL, TURN, NOT_YET = 1, 2, 4, 8
+
+
+@dataclass(slots=True)
+class Held:
+    """A frame that must wait, and what was read behind it. ``zone`` is the one in whose line it stands."""
+
+    chunk: bytes
+    at: int
+    length: int
+    kind: FrameKind
+    payload_bytes: int
+    arrived_ns: int
+    zone: Zone | None
 
 
 class Waiter(Protocol):

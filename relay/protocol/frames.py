@@ -18,7 +18,7 @@ NO_MASK = bytes(MASK_BYTES)
 
 
 class FrameKind(IntEnum):
-    """What a frame means to a limiter."""
+    """What a frame means to a limiter. The first three are an index into the limiters of a direction."""
 
     MESSAGE, FRAGMENT, CONTROL, CLOSE = range(4)
 
@@ -36,7 +36,8 @@ class FrameScanner:
     """Reads the headers of one direction of one connection, and keeps what must be known between two frames.
 
     Attributes:
-        kind: of the frame last read; a message's first frame is a MESSAGE, the further ones are FRAGMENTs.
+        kind: of the frame last read; a message's first frame is a MESSAGE, the further ones are FRAGMENTs, but
+            those no longer than a control frame count as one, unless they end their message.
         payload_bytes: of the frame last read.
         message_is_open: a message has begun and its last fragment has not been read.
         close_was_read: no frame may follow.
@@ -101,11 +102,27 @@ class FrameScanner:
         self.payload_bytes = size
         return header_bytes + size
 
+    def skip(self, chunk: bytes, at: int) -> int:
+        """Read headers from ``chunk[at]`` on, up to an incomplete one, the chunk's end or a Close frame.
+
+        Returns:
+            Where that is; beyond the chunk's end where the last frame goes on.
+
+        Raises:
+            ProtocolViolation: what follows can't be read.
+        """
+        while at < len(chunk) and not self.close_was_read:
+            length = self.read(chunk, at)
+            if not length:
+                break
+            at += length
+        return at
+
     def _read_long_length(self, chunk: bytes, at: int, size: int) -> int:
         """Read a length of eight bytes; an IndexError says that they are not all there."""
         if size != EIGHT_BYTES_FOLLOW:
             raise ProtocolViolation(CloseCode.PROTOCOL_ERROR, "frame_not_masked" if self._mask_bit else "frame_masked")
-        chunk[at + 9]  # noqa: B018
+        chunk[at + 9]
         size = int.from_bytes(chunk[at + 2 : at + 10], "big")
         if size <= LARGEST_TWO_BYTE_LENGTH or size >> 63:
             raise ProtocolViolation(CloseCode.PROTOCOL_ERROR, "length_not_minimal")
@@ -144,7 +161,11 @@ class FrameScanner:
         if self._message_bytes > self._largest_message_bytes:
             raise self._too_big(self._message_bytes)
         self.message_is_open = not first & FIN
-        self.kind = FrameKind.MESSAGE if begins_message else FrameKind.FRAGMENT
+        if begins_message:
+            self.kind = FrameKind.MESSAGE
+        else:
+            is_tiny = self.message_is_open and size <= LARGEST_CONTROL_BYTES
+            self.kind = FrameKind.CONTROL if is_tiny else FrameKind.FRAGMENT
 
     def _too_big(self, size: int) -> ProtocolViolation:
         reason = f"message_too_big;size_bytes={size};limit_bytes={self._largest_message_bytes}"

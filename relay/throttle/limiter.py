@@ -1,6 +1,8 @@
 """Decides one message over a chain of zones: all of them or none is charged. Knows no clock: time is passed in."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from relay.throttle.policy import SECOND_NS, Beyond, Counted
 from relay.throttle.verdict import PASS, Action, Verdict
@@ -93,6 +95,25 @@ class Limiter:
             for zone in self._zones:
                 zone.charge(zone.cost_ns(size_bytes), now_ns)
         return strictest
+
+
+class FrameLimits(NamedTuple):
+    """The limiters of one direction: of messages with their bytes, of a message's further bytes, of control frames.
+
+    In the order of protocol.frames' FrameKind, which is their index.
+    """
+
+    messages: Limiter
+    fragments: Limiter
+    control_frames: Limiter
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """The limiters of both directions of a connection."""
+
+    to_platform: FrameLimits
+    to_client: FrameLimits
 
 
 def _judge(zone: Zone, now_ns: int) -> Verdict:
