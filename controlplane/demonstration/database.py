@@ -3,7 +3,6 @@
 import secrets
 from contextlib import suppress
 
-from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
@@ -25,19 +24,30 @@ class DatabaseUnusable(Exception):
     """The kept database is of another version or damaged; the text says what to do."""
 
 
-def prepare_database(demonstration: Demonstration) -> Credentials:
-    """Migrate and fill the database, give Redis what relays need, and write credentials.json.
+def is_current(demonstration: Demonstration) -> bool:
+    """Whether the database has the form that this code expects.
 
     Raises:
-        DatabaseUnusable: it can't be migrated or filled.
+        DatabaseUnusable: it can't be read.
+    """
+    try:
+        executor = MigrationExecutor(connection)
+        return not executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except DatabaseError as error:
+        raise _unusable(demonstration, error) from error
+
+
+def fill(demonstration: Demonstration) -> Credentials:
+    """Fill the database with what is missing, give Redis what relays need, and write credentials.json.
+
+    Raises:
+        DatabaseUnusable: it can't be filled.
         OSError: the folder can't be written.
     """
     try:
-        _migrate()
         credentials = _fill(demonstration, load_credentials(demonstration.credentials_file))
     except DatabaseError as error:
-        sentence = f"The database in {demonstration.directory} can't be used: {error}."
-        raise DatabaseUnusable(f"{sentence} Delete that folder and start again.") from error
+        raise _unusable(demonstration, error) from error
     store_credentials(demonstration.credentials_file, credentials)
     with suppress(StoreUnavailable):  # a relay that finds none has them built
         for tenant_id in Tenant.objects.values_list("pk", flat=True):
@@ -51,10 +61,9 @@ def limits_in_force() -> dict[str, Limit]:
     return {client_id: limit for client_id, limit in limits.items() if limit}
 
 
-def _migrate() -> None:
-    executor = MigrationExecutor(connection)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        call_command("migrate", verbosity=0)
+def _unusable(demonstration: Demonstration, error: DatabaseError) -> DatabaseUnusable:
+    sentence = f"The database in {demonstration.directory} can't be used: {error}."
+    return DatabaseUnusable(f"{sentence} Delete that folder and start again.")
 
 
 @transaction.atomic

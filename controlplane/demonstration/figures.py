@@ -20,6 +20,7 @@ class Row:
     """One client's figures at one time. Held times are bounds in milliseconds under which they lay."""
 
     name: str
+    tenant: str
     platform: str
     pace: str
     floods: bool
@@ -58,6 +59,7 @@ class ClientFigures:
         offered = self._offered()
         return Row(
             name=self.client.name,
+            tenant=self.client.tenant,
             platform=self.client.platform,
             pace=self.part.pace.words if has_traffic else "-",
             floods=self.part.floods,

@@ -92,7 +92,7 @@ class RunningProgram:
         return f"{self.program.name} ended with status {self._process.returncode}. {self.program.log} ends:\n{lines}"
 
     def _signal(self, number: signal.Signals) -> None:
-        with suppress(ProcessLookupError):
+        with suppress(ProcessLookupError, PermissionError):  # it has ended
             os.killpg(self._process.pid, number)
 
 
@@ -127,6 +127,17 @@ class Crew:
         self._running.append(running)
         self._watches.add(asyncio.create_task(self._watch(running), name=f"watch {program.name}"))
         return running
+
+    async def run_to_end(self, program: Program) -> None:
+        """Run one that ends by itself.
+
+        Raises:
+            ProgramEnded: with another status than 0.
+        """
+        running = await RunningProgram.start(program)
+        self._running.append(running)
+        if await running.wait():
+            raise ProgramEnded(running.last_words())
 
     async def end(self, order: Sequence[Sequence[str]]) -> None:
         """End all within ``END_SECONDS``: group after group by its programs' names, and what is left by force."""

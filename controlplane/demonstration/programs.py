@@ -60,6 +60,12 @@ def simulator(demonstration: Demonstration) -> Program:
     return Program("simulator", command, demonstration.log_file("simulator"), source)
 
 
+def migration(demonstration: Demonstration) -> Program:
+    """Gives the database its form, and ends."""
+    command = _python("manage.py", "migrate", "--verbosity", "0")
+    return Program("migration", command, demonstration.log_file("migration"))
+
+
 def web(demonstration: Demonstration) -> Program:
     """Portal, admin and token endpoint, on Daphne."""
     address = ("-b", HOST, "-p", str(demonstration.web_port))

@@ -77,7 +77,8 @@ async def _show_table(gatherer: Gatherer, console: Console) -> None:
     with Live(console=console, auto_refresh=False, transient=False) as live:
         while True:
             await gatherer.gather()
-            live.update(screen(gatherer.figures.rows(), has_traffic=gatherer.figures.has_traffic), refresh=True)
+            figures = gatherer.figures
+            live.update(screen(figures.rows(), console.width, has_traffic=figures.has_traffic), refresh=True)
             await asyncio.sleep(GATHER_SECONDS)
 
 

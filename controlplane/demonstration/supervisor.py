@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,7 +12,7 @@ from rich.console import Console
 
 from controlplane.demonstration import programs
 from controlplane.demonstration.credentials import Credentials
-from controlplane.demonstration.database import DatabaseUnusable, prepare_database
+from controlplane.demonstration.database import DatabaseUnusable, fill, is_current
 from controlplane.demonstration.environment import OWN_STORE_PORT, Demonstration
 from controlplane.demonstration.figures import Figures
 from controlplane.demonstration.processes import Crew, ProgramEnded
@@ -25,7 +26,7 @@ ENDED, FAILED, CANNOT_START = 0, 1, 2
 START_SECONDS = 90.0  # a cold start on a slow machine compiles all of Django
 POLL_SECONDS = 0.05
 HTTP_OK = 200
-ORDER_OF_ENDING = (("traffic",), ("relay",), ("web", "worker", "beat"), ("simulator",), ("valkey",))
+ORDER_OF_ENDING = (("migration", "traffic"), ("relay",), ("web", "worker", "beat"), ("simulator",), ("valkey",))
 
 
 async def run(demonstration: Demonstration, console: Console, *, has_traffic: bool) -> int:
@@ -44,7 +45,7 @@ async def run(demonstration: Demonstration, console: Console, *, has_traffic: bo
     stop = asyncio.create_task(stopped.wait(), name="wait for a signal")
     try:
         await asyncio.wait((life, stop, crew.casualty), return_when=asyncio.FIRST_COMPLETED)
-        return _outcome(life, crew.casualty, console)
+        return _outcome(life, crew.casualty)
     finally:
         life.cancel()
         stop.cancel()
@@ -52,22 +53,22 @@ async def run(demonstration: Demonstration, console: Console, *, has_traffic: bo
         await crew.end(ORDER_OF_ENDING)
 
 
-def _outcome(life: asyncio.Task[None], casualty: asyncio.Future[str], console: Console) -> int:
+def _outcome(life: asyncio.Task[None], casualty: asyncio.Future[str]) -> int:
     """Say why it ended, if nobody asked for it."""
     if casualty.done():
-        return _told(console, casualty.result(), FAILED)
+        return _complain(casualty.result(), FAILED)
     failure = life.exception() if life.done() else None
     if isinstance(failure, CannotStart | DatabaseUnusable):
-        return _told(console, str(failure), CANNOT_START)
+        return _complain(str(failure), CANNOT_START)
     if isinstance(failure, ProgramEnded | OSError):
-        return _told(console, str(failure), FAILED)
+        return _complain(str(failure), FAILED)
     if failure is not None:
         raise failure
     return ENDED
 
 
-def _told(console: Console, sentence: str, status: int) -> int:
-    console.print(sentence, soft_wrap=True, highlight=False, markup=False)
+def _complain(sentence: str, status: int) -> int:
+    sys.stderr.write(sentence + "\n")
     return status
 
 
@@ -76,7 +77,8 @@ async def _live(demonstration: Demonstration, crew: Crew, console: Console, *, h
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as http:
         credentials = await _start(demonstration, crew, http)
         logs = demonstration.log_file("web").parent
-        _told(console, welcome(credentials, demonstration.credentials_file, logs), ENDED)
+        text = welcome(credentials, demonstration.credentials_file, logs)
+        console.print(text, soft_wrap=True, highlight=False, markup=False)
         traffic = await crew.start(programs.traffic(demonstration)) if has_traffic else None
         figures = Figures(credentials.clients, has_traffic=has_traffic)
         await show(Gatherer(figures, demonstration.simulator_url, http), traffic, console)
@@ -90,9 +92,11 @@ async def _start(demonstration: Demonstration, crew: Crew, http: aiohttp.ClientS
         await crew.start(programs.store(demonstration, int(own_store_port)))
     await crew.start(programs.simulator(demonstration))
     await _until(_store_answers, "Redis does not answer. Start it, or do without REDIS_URL: then the demo has its own.")
-    credentials = await asyncio.to_thread(prepare_database, demonstration)
-    for program in (programs.web, programs.relay, programs.worker, programs.beat):
+    if not await asyncio.to_thread(is_current, demonstration):
+        await crew.run_to_end(programs.migration(demonstration))
+    for program in (programs.web, programs.relay):
         await crew.start(program(demonstration))
+    credentials = await asyncio.to_thread(fill, demonstration)  # while those two start
     for url in (
         f"{demonstration.simulator_url}/control/health",
         f"{demonstration.web_url}/readyz",
@@ -103,6 +107,8 @@ async def _start(demonstration: Demonstration, crew: Crew, http: aiohttp.ClientS
         credential = platform_credential(platform)
         async with http.post(f"{demonstration.simulator_url}/control/credentials", json=credential) as answer:
             answer.raise_for_status()
+    for program in (programs.worker, programs.beat):  # nobody waits for them
+        await crew.start(program(demonstration))
     return credentials
 
 

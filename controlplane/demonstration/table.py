@@ -1,8 +1,10 @@
 """The words and the table that a visitor sees. Gets figures, and knows nothing of where they come from."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -12,25 +14,21 @@ from controlplane.demonstration.credentials import Credentials
 from controlplane.demonstration.figures import Row
 
 PLATFORMS = {"genesys": "Genesys", "cxone": "CXone"}
-COLUMNS = (
-    "limit",
-    "offers",
-    "offered",
-    "relayed",
-    "waiting",
-    "refused",
-    "held p50",
-    "p99",
-    "counted",
-    "per second",
-    "peak",
+LEGEND = (
+    "offered: what the client wanted to send; waiting: offered, not yet relayed; refused: handshakes; "
+    "held: in the relay, p50 / p99 in ms; counted, per s, peak: what the platform itself counted, "
+    "its rate over the last 10 s, and the most in any second / the bound that the limit sets (rate + burst + 1)."
 )
-COLUMNS_EXPLAINED = (
-    "offered: what the client wanted to send. waiting: offered, not relayed yet. refused: handshakes. "
-    "held: in the relay, last 10 s.\n"
-    "counted, per second, peak: what the platform itself counted, its rate over the last 10 s, and the most in any "
-    "second / the most that the limit allows."
-)
+THOUSAND, MILLION = 1_000, 1_000_000
+WRITTEN_OUT = 100_000  # larger counts are shortened, so that the table keeps its width
+
+
+class Column(NamedTuple):
+    """A column, and how wide a terminal must be to have it."""
+
+    header: str
+    cell: Callable[[Row], str]
+    least_width: int = 0
 
 
 def welcome(credentials: Credentials, credentials_file: Path, log_directory: Path) -> str:
@@ -57,55 +55,68 @@ def headline(rows: Sequence[Row], *, has_traffic: bool) -> str:
     flood = next((row for row in rows if row.floods), None)
     if flood is None or not flood.counted:
         return "The integrations are connecting."
-    beside = sum(row.waiting for row in rows if not row.floods and row.offered)
     return (
         f"{flood.name} offers {flood.pace}; its policy allows {flood.limit.messages_per_second:,g}/s: "
-        f"the platform got {flood.counted_per_second:,.1f}/s. Of all others {beside:,} wait."
+        f"the platform got {flood.counted_per_second:,.1f}/s."
     )
 
 
-def screen(rows: Sequence[Row], *, has_traffic: bool) -> RenderableType:
-    """Headline, table and legend."""
-    table = Table(pad_edge=False, header_style="bold", expand=False)
-    table.add_column("client", no_wrap=True)
-    table.add_column("platform", no_wrap=True)
-    for column in COLUMNS:
-        table.add_column(column, justify="right")
-    for row in rows:
-        table.add_row(row.name, PLATFORMS[row.platform], *_cells(row), style="bold" if row.floods else "")
-    return Group(
-        Text(headline(rows, has_traffic=has_traffic), style="bold"), table, Text(COLUMNS_EXPLAINED, style="dim")
-    )
+def screen(rows: Sequence[Row], width: int, *, has_traffic: bool) -> RenderableType:
+    """Headline, table and legend for a terminal of so many columns."""
+    columns = [column for column in COLUMNS if width >= column.least_width]
+    table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column.header, justify="left" if column.cell is _name else "right", no_wrap=True)
+    for (tenant, platform), clients in groupby(rows, key=lambda row: (row.tenant, row.platform)):
+        table.add_row(Text(f"{tenant}, {PLATFORMS[platform]}", style="dim"))
+        for row in clients:
+            table.add_row(*(column.cell(row) for column in columns), style="bold" if row.floods else "")
+    return Group(Text(headline(rows, has_traffic=has_traffic), style="bold"), table, Text(LEGEND, style="dim"))
 
 
 def line(rows: Sequence[Row], *, has_traffic: bool) -> str:
     """The same in one line, for logs."""
-    clients = "; ".join(
-        f"{row.name} offered {row.offered:,} relayed {row.relayed:,} waiting {row.waiting:,} refused {row.refused:,} "
-        f"counted {row.counted:,} at {row.counted_per_second:,.1f}/s, peak {row.peak:,} of {row.limit.most_in_a_second:,}"
-        for row in rows
-    )
-    return f"{headline(rows, has_traffic=has_traffic)} {clients}"
+    return " ".join((headline(rows, has_traffic=has_traffic), *map(_clause, rows)))
 
 
-def _cells(row: Row) -> tuple[str, ...]:
-    limit = row.limit
-    return (
-        f"{limit.messages_per_second:,g}/s + {limit.burst:,}",
-        row.pace,
-        f"{row.offered:,}",
-        f"{row.relayed:,}",
-        f"{row.waiting:,}",
-        f"{row.refused:,}",
-        _held(row, row.held_p50_ms),
-        _held(row, row.held_p99_ms),
-        f"{row.counted:,}",
-        f"{row.counted_per_second:,.1f}",
-        f"{row.peak:,} / {limit.most_in_a_second:,}",
-    )
+def _clause(row: Row) -> str:
+    flow = f"offered {row.offered:,}, relayed {row.relayed:,}, waiting {row.waiting:,}, refused {row.refused:,}"
+    platform = f"counted {row.counted:,}, {row.counted_per_second:,.1f}/s, peak {_peak(row)}"
+    return f"{row.name}: {flow}, {platform}."
 
 
-def _held(row: Row, bound_ms: float) -> str:
-    if not row.relayed or not bound_ms:
-        return "-"
-    return "> 30 s" if math.isinf(bound_ms) else f"≤ {bound_ms:,g} ms"
+def _name(row: Row) -> str:
+    return row.name
+
+
+def _held(row: Row) -> str:
+    return f"{_bound(row.held_p50_ms)} / {_bound(row.held_p99_ms)}" if row.held_p50_ms else "-"
+
+
+def _bound(milliseconds: float) -> str:
+    return ">30k" if math.isinf(milliseconds) else f"{milliseconds:g}"
+
+
+def _peak(row: Row) -> str:
+    return f"{row.peak:,} / {row.limit.most_in_a_second:,}"
+
+
+def _count(number: int) -> str:
+    if number < WRITTEN_OUT:
+        return f"{number:,}"
+    return f"{number / THOUSAND:.0f}k" if number < MILLION else f"{number / MILLION:.2f}M"
+
+
+COLUMNS = (
+    Column("client", _name),
+    Column("sends", lambda row: row.pace, least_width=112),
+    Column("offered", lambda row: _count(row.offered)),
+    Column("relayed", lambda row: _count(row.relayed)),
+    Column("waiting", lambda row: _count(row.waiting)),
+    Column("refused", lambda row: _count(row.refused)),
+    Column("held", _held),
+    Column("counted", lambda row: _count(row.counted)),
+    Column("per s", lambda row: f"{row.counted_per_second:,.1f}"),
+    Column("limit", lambda row: f"{row.limit.messages_per_second:,g}", least_width=86),
+    Column("peak", _peak, least_width=96),
+)

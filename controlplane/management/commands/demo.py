@@ -15,6 +15,7 @@ from controlplane.demonstration.supervisor import CANNOT_START, run
 class Command(BaseCommand):
     """manage.py demo. The variables that it runs with are set by manage.py, before the settings are read."""
 
+    requires_system_checks = ()  # a second's work that other commands do
     help = "Run Floodgate with simulated platforms and integrations on this machine. TRAFFIC=0 starts it quiet."
 
     def add_arguments(self, parser: CommandParser) -> None:
