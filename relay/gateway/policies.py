@@ -8,7 +8,6 @@ import time
 from typing import Protocol
 from uuid import UUID
 
-import redis.asyncio
 import structlog
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError
@@ -17,7 +16,7 @@ from relay.gateway.authentication import Identity
 from relay.protocol.denials import Denied, token_invalid, unavailable
 from relay.store.announcements import EVERY_TENANT, changed_tenants
 from relay.store.client_records import ClientRecord, RecordsMissing, load_record
-from relay.store.pool import StoreUnavailable
+from relay.store.pool import RedisOnLoop, StoreUnavailable
 from relay.store.revocations import load_revoked_tokens
 from tenants.snapshots import publish_records
 
@@ -41,7 +40,7 @@ class Connected(Protocol):
 class Policies:
     """Client records and revocations as last heard, and who must be told when they change."""
 
-    def __init__(self, redis_on_loop: redis.asyncio.Redis, connected: Connected) -> None:
+    def __init__(self, redis_on_loop: RedisOnLoop, connected: Connected) -> None:
         """Tell ``connected`` after a tenant's records were loaded again."""
         self._redis = redis_on_loop
         self._connected = connected

@@ -15,7 +15,7 @@ def token_endpoint(discovery_body: bytes) -> str:
     """
     try:
         endpoint = json.loads(discovery_body)["token_endpoint"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise TokenAnswerUnusable("the discovery document has no token_endpoint") from error
     if not isinstance(endpoint, str) or not endpoint.startswith(("https://", "http://")):
         raise TokenAnswerUnusable("the discovery document's token_endpoint is no address")

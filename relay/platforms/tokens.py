@@ -2,7 +2,9 @@
 
 import base64
 import json
+import re
 from collections.abc import Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
@@ -11,6 +13,8 @@ from relay.platforms.answers import PlatformToken, TokenAnswerUnusable
 SHORTEST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 1.0, 3600.0
 EPOCH_SECONDS, EPOCH_MILLISECONDS = 10**9, 10**12
 WITHOUT_END_SECONDS = 600.0  # what we take for a token whose answer does not say
+LONGEST_LIFE_SECONDS = 366 * 86_400.0  # more is taken for this
+SENDABLE = re.compile(r"[!-~]+")  # what a header can carry of a token (RFC 6749, appendix A.12)
 
 
 def basic_authorization(client_id: str, client_secret: str) -> str:
@@ -23,20 +27,28 @@ def read_token(body: bytes) -> PlatformToken:
     """Read a token endpoint's answer.
 
     Raises:
-        TokenAnswerUnusable: it is no JSON object with an ``access_token`` that lives.
+        TokenAnswerUnusable: it is no JSON object with an ``access_token`` that lives and that a header can carry.
     """
     try:
         answer = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise TokenAnswerUnusable("the answer is not JSON") from error
-    if not isinstance(answer, dict) or not isinstance(answer.get("access_token"), str) or not answer["access_token"]:
+    token = answer.get("access_token") if isinstance(answer, dict) else None
+    if not isinstance(token, str) or not token:
         raise TokenAnswerUnusable("the answer has no access_token")
-    life_seconds = answer.get("expires_in", WITHOUT_END_SECONDS)
-    if isinstance(life_seconds, str) and life_seconds.isdigit():
-        life_seconds = int(life_seconds)
-    if isinstance(life_seconds, bool) or not isinstance(life_seconds, int | float) or not life_seconds > 0:
-        raise TokenAnswerUnusable(f"expires_in is {str(life_seconds)[:20]!r}")
-    return PlatformToken(answer["access_token"], float(life_seconds))
+    if not SENDABLE.fullmatch(token):
+        raise TokenAnswerUnusable("the access_token has characters that no header can carry")
+    return PlatformToken(token, _life_seconds(answer.get("expires_in", WITHOUT_END_SECONDS)))
+
+
+def _life_seconds(expires_in: object) -> float:
+    """Read ``expires_in``: a number, or a number written as a string."""
+    seconds: object = expires_in
+    if isinstance(expires_in, str) and expires_in.isascii() and expires_in.isdigit():
+        seconds = int(expires_in[:18])
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
+        raise TokenAnswerUnusable(f"expires_in is {str(seconds)[:20]!r}")
+    return float(min(seconds, LONGEST_LIFE_SECONDS))
 
 
 def retry_after_seconds(headers: Mapping[str, str], now_unix_seconds: float) -> float | None:
@@ -64,6 +76,7 @@ def _seconds(value: str, now_unix_seconds: float) -> float | None:
             return number / 1000 - now_unix_seconds
         return number - now_unix_seconds if number >= EPOCH_SECONDS else number
     try:
-        return parsedate_to_datetime(text).timestamp() - now_unix_seconds
-    except (ValueError, TypeError, IndexError):
+        date = parsedate_to_datetime(text)
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now_unix_seconds
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None

@@ -1,6 +1,7 @@
 """The HTTP answers to a handshake that is refused: status, headers and an RFC 9457 body. Who refuses is gateway/."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -8,6 +9,7 @@ from http import HTTPStatus
 PROBLEM_TYPE = "https://floodgate.example/problems/"
 QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 BEARER = 'Bearer realm="floodgate"'
+UNQUOTABLE = re.compile(r"[^ !#-\[\]-~]")  # RFC 6750, section 3; the strings of RFC 9651 allow no more
 LARGEST_RETRY_AFTER_SECONDS = 60  # a vendor's Python SDK sleeps for as long as it is told
 
 
@@ -56,13 +58,13 @@ def token_missing() -> Denial:
 
 def token_invalid(why: str) -> Denial:
     """401 for a token that is wrong, has ended or was revoked; ``why`` is a sentence."""
-    challenge = f'{BEARER}, error="invalid_token", error_description="{why}"'
+    challenge = f'{BEARER}, error="invalid_token", error_description={_quoted(why)}'
     return Denial(401, "invalid_token", why, (("www-authenticate", challenge),))
 
 
 def scope_missing(scope: str, channel: str) -> Denial:
     """403 for a channel that asks for a scope which the token lacks."""
-    challenge = f'{BEARER}, error="insufficient_scope", scope="{scope}"'
+    challenge = f'{BEARER}, error="insufficient_scope", scope={_quoted(scope)}'
     detail = f'Channel "{channel}" asks for scope "{scope}". Ask for it at POST /oauth/token; an owner can allow it.'
     return Denial(403, "insufficient_scope", detail, (("www-authenticate", challenge),))
 
@@ -93,11 +95,11 @@ def too_many(zone: str, retry_after_seconds: int, quota: str = "", remaining: st
         quota: the RateLimit-Policy item's parameters, such as ``q=5;w=1``.
         remaining: the RateLimit item's parameters, such as ``r=0;t=1``.
     """
-    seconds = min(max(1, retry_after_seconds), LARGEST_RETRY_AFTER_SECONDS)
+    seconds = _believable(retry_after_seconds)
     headers = [("retry-after", str(seconds))]
     if quota:
-        headers.append(("ratelimit-policy", f'"{zone}";{quota}'))
-        headers.append(("ratelimit", f'"{zone}";{remaining}'))
+        headers.append(("ratelimit-policy", f"{_quoted(zone)};{quota}"))
+        headers.append(("ratelimit", f"{_quoted(zone)};{remaining}"))
     members = {"violated-policies": [zone], "retry_after_ms": seconds * 1000}
     detail = f'Limit "{zone}" is used up. Come back in {seconds} s.'
     return Denial(429, "rate_limited", detail, tuple(headers), members, QUOTA_EXCEEDED)
@@ -105,7 +107,7 @@ def too_many(zone: str, retry_after_seconds: int, quota: str = "", remaining: st
 
 def platform_busy(retry_after_seconds: int) -> Denial:
     """429 because the platform said so."""
-    seconds = min(max(1, retry_after_seconds), LARGEST_RETRY_AFTER_SECONDS)
+    seconds = _believable(retry_after_seconds)
     detail = f"The platform is throttling. Come back in {seconds} s."
     headers = (("retry-after", str(seconds)),)
     return Denial(429, "platform_throttled", detail, headers, {"retry_after_ms": seconds * 1000})
@@ -118,4 +120,13 @@ def platform_refused(detail: str) -> Denial:
 
 def unavailable(code: str, detail: str, retry_after_seconds: int) -> Denial:
     """503 with a time to come back: the platform or the relay can't serve now."""
-    return Denial(503, code, detail, (("retry-after", str(max(1, retry_after_seconds))),))
+    return Denial(503, code, detail, (("retry-after", str(_believable(retry_after_seconds))),))
+
+
+def _believable(retry_after_seconds: int) -> int:
+    return min(max(1, retry_after_seconds), LARGEST_RETRY_AFTER_SECONDS)
+
+
+def _quoted(text: str) -> str:
+    """A quoted string for a header: what could end it, or the header, is replaced."""
+    return f'"{UNQUOTABLE.sub("?", text)}"'

@@ -15,6 +15,7 @@ from redis.retry import Retry
 
 TIMEOUT_SECONDS = 0.25
 StoreUnavailable = redis.RedisError
+RedisOnLoop = redis.asyncio.Redis
 
 
 @lru_cache(maxsize=1)

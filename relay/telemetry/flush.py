@@ -6,10 +6,9 @@ import secrets
 import time
 
 import msgspec
-import redis.asyncio
 import structlog
 
-from relay.store.pool import StoreUnavailable
+from relay.store.pool import RedisOnLoop, StoreUnavailable
 from relay.store.telemetry_stream import append_record
 from relay.telemetry.counters import Counters
 from relay.telemetry.records import Differences, TelemetryRecord
@@ -29,7 +28,7 @@ class Flusher:
         self._sequence = 0
         self._unsent: bytes | None = None
 
-    async def flush(self, redis_on_loop: redis.asyncio.Redis, now_unix_seconds: float) -> None:
+    async def flush(self, redis_on_loop: RedisOnLoop, now_unix_seconds: float) -> None:
         """Send what was left unsent, else what came since. A record keeps its sequence when it is sent again.
 
         Raises:
@@ -47,7 +46,7 @@ class Flusher:
         return msgspec.json.encode(record)
 
 
-async def flush_every_second(redis_on_loop: redis.asyncio.Redis, counters: Counters) -> None:
+async def flush_every_second(redis_on_loop: RedisOnLoop, counters: Counters) -> None:
     """Flush until cancelled, and once more then. Says once that Redis went away and once that it came back."""
     flusher = Flusher(counters)
     is_away = False
