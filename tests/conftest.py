@@ -92,13 +92,13 @@ def redis(redis_url: str, settings: Settings) -> Iterator[None]:
 @pytest.fixture
 def acme(db: None) -> Tenant:
     """Alice's and Bob's tenant."""
-    return TenantFactory(name="Acme", slug="acme")
+    return TenantFactory.create(name="Acme", slug="acme")
 
 
 @pytest.fixture
 def umbrella(db: None) -> Tenant:
     """Mallory's tenant."""
-    return TenantFactory(name="Umbrella", slug="umbrella")
+    return TenantFactory.create(name="Umbrella", slug="umbrella")
 
 
 @pytest.fixture

@@ -17,10 +17,10 @@ def viewer(name: str, tenant: Tenant) -> User:
 
 def administrator(name: str) -> User:
     """Somebody who may do everything everywhere."""
-    return UserFactory(username=name, is_staff=True, is_superuser=True)
+    return UserFactory.create(username=name, is_staff=True, is_superuser=True)
 
 
 def _member(name: str, tenant: Tenant, role: str) -> User:
-    person = UserFactory(username=name)
-    MemberFactory(user=person, tenant=tenant, role=role)
+    person = UserFactory.create(username=name)
+    MemberFactory.create(user=person, tenant=tenant, role=role)
     return person

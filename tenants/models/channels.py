@@ -10,7 +10,7 @@ from django.db import models
 from tenants.models.scopes import SCOPE_PATTERN, SCOPE_RULE
 from tenants.models.visibility import OwnedQuerySet
 
-NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}\Z"
 NAME_RULE = "Use up to 64 small letters, digits, _ and -, beginning with a letter or digit."
 
 

@@ -2,9 +2,9 @@
 
 import uuid
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
-from django.core.validators import URLValidator
 from django.db import models
 
 from relay.store.client_records import Platform
@@ -36,9 +36,16 @@ GENESYS_SOCKET_URL = "wss://webapis.{region}/v2/websocket/{channel}"
 CXONE_DISCOVERY_URL = "https://cxone.niceincontact.com/.well-known/openid-configuration"
 CXONE_SOCKET_URL = "wss://api.nice-incontact.com/realtime/{tenant}/{channel}"
 
-require_http_url = URLValidator(
-    schemes=["http", "https"], message="Enter an address that begins with https:// or http://."
-)
+
+def validate_http_url(address: str) -> None:
+    """Refuse what is no absolute HTTP address. A host may be a bare name, as inside a cluster.
+
+    Raises:
+        ValidationError: with what is allowed.
+    """
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValidationError("Enter an address that begins with https:// or http://.")
 
 
 def validate_socket_template(template: str) -> None:
@@ -83,7 +90,7 @@ class PlatformConnection(models.Model):
     token_url = models.CharField(
         max_length=500,
         blank=True,
-        validators=[require_http_url],
+        validators=[validate_http_url],
         help_text="Where tokens come from; for CXone, its discovery document. Empty: the platform's own.",
     )
     socket_url = models.CharField(

@@ -3,7 +3,7 @@
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 
-SCOPE_PATTERN = r"^[!#-\[\]-~]{1,100}$"
+SCOPE_PATTERN = r"^[!#-\[\]-~]{1,100}\Z"
 SCOPE_RULE = "A scope has no blanks, quotes or backslashes, such as webchat:send."
 MOST_SCOPES = 50
 

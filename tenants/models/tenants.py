@@ -7,7 +7,7 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.validators import RegexValidator
 from django.db import models
 
-SLUG_PATTERN = r"^[a-z0-9-]{1,64}$"
+SLUG_PATTERN = r"^[a-z0-9-]{1,64}\Z"
 SLUG_RULE = "Use up to 64 small letters, digits and hyphens."
 CHANGING_ROLES = ("owner", "operator")  # Member.Role without viewer
 GOVERNING_ROLES = ("owner",)

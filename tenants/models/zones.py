@@ -70,7 +70,7 @@ class ThrottleZone(models.Model):
         ordering: ClassVar = ["id"]
         constraints: ClassVar = [
             models.UniqueConstraint(name="zone_name_once", fields=["version", "name"]),
-            models.CheckConstraint(name="zone_name_fits_a_label", condition=Q(name__regex=r"^[a-z][a-z0-9_]{0,31}$")),
+            models.CheckConstraint(name="zone_name_fits_a_label", condition=Q(name__regex=r"^[a-z][a-z0-9_]{0,31}\Z")),
             models.CheckConstraint(name="zone_permits_in_range", condition=Q(permits__range=(1, LARGEST_PERMITS))),
             models.CheckConstraint(
                 name="zone_period_in_range", condition=Q(period_seconds__range=(1, LARGEST_PERIOD_SECONDS))

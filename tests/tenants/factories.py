@@ -4,7 +4,6 @@ import factory
 from django.contrib.auth.hashers import make_password
 from factory.django import DjangoModelFactory
 
-from relay.throttle.policy import SECOND_NS, ZonePolicy
 from tenants.encryption import PlatformCredential, encrypt_credential
 from tenants.models.channels import Channel
 from tenants.models.clients import OAuthClient
@@ -14,8 +13,8 @@ from tenants.models.policies import PolicyVersion, ThrottlePolicy
 from tenants.models.tenants import Tenant
 from tenants.models.zones import ThrottleZone
 
-SECRET = "fgs_for_tests_only"
-CREDENTIAL = PlatformCredential(client_id="platform-id", client_secret="canary-platform-secret")
+SECRET = "fgs_for_tests_only"  # noqa: S105 - guards nothing
+CREDENTIAL = PlatformCredential(client_id="platform-id", client_secret="canary-platform-secret")  # noqa: S106 - guards nothing
 
 
 class TenantFactory(DjangoModelFactory[Tenant]):
@@ -115,8 +114,3 @@ class ZoneFactory(DjangoModelFactory[ThrottleZone]):
     version = factory.SubFactory(DraftFactory)
     name = "client"
     permits = 100
-
-
-def zone(name: str = "client", **fields: int) -> ZonePolicy:
-    """A limit of 100 messages a second."""
-    return ZonePolicy(name=name, **{"permits": 100, "period_ns": SECOND_NS, **fields})

@@ -1,0 +1,126 @@
+import pytest
+from django.core.exceptions import ValidationError
+
+from controlplane.generate_keys import new_credential_key
+from tenants.actions import platform_connections as actions
+from tenants.encryption import PlatformCredential, decrypt_credential
+from tests.tenants.factories import ChannelFactory, PlatformConnectionFactory
+
+pytestmark = pytest.mark.django_db
+
+CREDENTIAL = PlatformCredential(client_id="id", client_secret="canary")
+
+
+def create(tenant, acting_user, **values):
+    named = {"name": "Genesys", "platform": "genesys", "region": "mypurecloud.ie", **values}
+    return actions.create_platform_connection(tenant, acting_user=acting_user, **named)
+
+
+def test_a_credential_goes_in_encrypted(acme, alice):
+    connection = create(acme, alice, credential=CREDENTIAL)
+
+    assert "canary" not in connection.encrypted_credential
+    assert decrypt_credential(connection.encrypted_credential) == CREDENTIAL
+
+
+def test_the_log_says_whose_credential_was_set_and_never_the_secret(acme, alice, audit_entries):
+    actions.set_credential(create(acme, alice), CREDENTIAL, acting_user=alice)
+
+    assert audit_entries("credential_set")[0].changes == {"credential": ["", "client id id"]}
+    assert "canary" not in str([(entry.changes, entry.serialized_data) for entry in audit_entries()])
+
+
+def test_relays_are_told_of_a_new_credential(acme, alice, announced):
+    connection = create(acme, alice)
+
+    assert announced(actions.set_credential, connection, CREDENTIAL, acting_user=alice) == [str(acme.pk)]
+
+
+def test_after_encrypting_anew_a_former_key_can_go(acme, alice, settings):
+    connection = create(acme, alice, credential=CREDENTIAL)
+    former, latest = settings.CREDENTIAL_KEYS[0], new_credential_key()
+    settings.CREDENTIAL_KEYS = (latest, former)
+
+    connection = actions.encrypt_credential_anew(connection)
+
+    settings.CREDENTIAL_KEYS = (latest,)
+    assert decrypt_credential(connection.encrypted_credential) == CREDENTIAL
+
+
+def test_encrypting_nothing_anew_changes_nothing(acme, alice):
+    assert not actions.encrypt_credential_anew(create(acme, alice)).has_credential
+
+
+def test_switching_it_off_is_told_and_logged(acme, alice, announced, audit_entries):
+    connection = create(acme, alice)
+
+    assert announced(actions.change_platform_connection, connection, {"is_active": False}, acting_user=alice)
+
+    assert audit_entries("platform_connection_changed")[0].changes == {"is_active": ["True", "False"]}
+
+
+def test_one_that_channels_use_stays(acme, alice):
+    channel = ChannelFactory.create(tenant=acme)
+
+    with pytest.raises(ValidationError, match="Channels lead through"):
+        actions.delete_platform_connection(channel.platform_connection, acting_user=alice)
+
+
+def test_one_that_nothing_uses_can_be_deleted(acme, alice, announced):
+    connection = PlatformConnectionFactory.create(tenant=acme)
+
+    assert announced(actions.delete_platform_connection, connection, acting_user=alice) == [str(acme.pk)]
+    assert not acme.platform_connections.exists()
+
+
+@pytest.mark.parametrize(
+    ("values", "token_url", "socket_url"),
+    [
+        (
+            {"region": "mypurecloud.jp"},
+            "https://login.mypurecloud.jp/oauth/token",
+            "wss://webapis.mypurecloud.jp/v2/websocket/{channel}",
+        ),
+        (
+            {"platform": "cxone", "region": "", "platform_tenant": "t1"},
+            "https://cxone.niceincontact.com/.well-known/openid-configuration",
+            "wss://api.nice-incontact.com/realtime/{tenant}/{channel}",
+        ),
+        (
+            {"region": "", "token_url": "http://localhost:8100/oauth/token", "socket_url": "ws://localhost/{channel}"},
+            "http://localhost:8100/oauth/token",
+            "ws://localhost/{channel}",
+        ),
+    ],
+)
+def test_it_leads_to_the_platforms_own_addresses_or_to_its_own(values, token_url, socket_url, acme, alice):
+    connection = create(acme, alice, **values)
+
+    assert (connection.effective_token_url, connection.effective_socket_url) == (token_url, socket_url)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("platform", "zendesk"),
+        ("region", "nowhere.example"),
+        ("token_url", "ftp://host/token"),
+        ("token_url", "javascript:alert(1)"),
+        ("socket_url", "https://host/{channel}"),
+        ("socket_url", "wss://host/fixed"),
+        ("socket_url", "wss://host/{channel}/{secret}"),
+        ("socket_url", "wss://host/{channel.__class__}"),
+        ("socket_url", "wss://host/{channel"),
+        ("name", ""),
+    ],
+)
+def test_what_makes_no_sense_is_refused_at_its_field(field, value, acme, alice):
+    with pytest.raises(ValidationError) as refusal:
+        create(acme, alice, **{field: value})
+
+    assert field in refusal.value.message_dict
+
+
+def test_genesys_needs_a_region_or_both_addresses(acme, alice):
+    with pytest.raises(ValidationError, match="Choose a region, or enter both addresses"):
+        create(acme, alice, region="", token_url="https://host/oauth/token")

@@ -1,0 +1,41 @@
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from oauth2_provider.models import AccessToken
+
+from relay.store import keys
+from relay.store.pool import blocking
+from tenants.tasks import purge_expired_tokens, rebuild_records
+from tests.tenants.factories import ClientFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_redis_that_restarted_empty_gets_every_tenants_records_again(acme, umbrella, redis):
+    tenants = (acme, umbrella)
+    clients = [ClientFactory.create(tenant=tenant) for tenant in tenants]
+
+    rebuild_records()
+
+    for tenant, client in zip(tenants, clients, strict=True):
+        assert client.client_id in blocking().hkeys(keys.clients(str(tenant.pk)))
+
+
+def test_without_redis_rebuilding_gives_up_until_the_next_minute(acme, settings):
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    blocking.cache_clear()
+
+    rebuild_records()
+
+    blocking.cache_clear()
+
+
+def test_tokens_that_ended_are_forgotten_and_others_kept(acme):
+    client, now = ClientFactory.create(tenant=acme), timezone.now()
+    for digest, ends in (("ended", now - timedelta(seconds=1)), ("valid", now + timedelta(minutes=1))):
+        AccessToken.objects.create(application=client, token_checksum=digest, expires=ends)
+
+    purge_expired_tokens()
+
+    assert [token.token_checksum for token in AccessToken.objects.all()] == ["valid"]
