@@ -1,0 +1,91 @@
+import platform
+
+import django
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from relay.telemetry.counters import Counters, Flow
+from relay.telemetry.metrics import CONTENT_TYPE, metrics_page
+
+FLOW = Flow("acme", "crm-sync", "billing", "to_platform")
+
+
+@pytest.fixture
+def counters():
+    counters = Counters()
+    counter = counters.flow(FLOW)
+    counter.messages += 2
+    counter.passed_after(15_000_000)
+    counter.passed_after(60_000_000_000)
+    counter.bytes, counter.control_frames, counter.waiting = 300, 4, 1
+    counters.open_connections["acme", "crm-sync"] = 3
+    counters.handshakes["acme", "crm-sync", "rate_limited"] = 5
+    counters.closes["floodgate", 4429] = 6
+    return counters
+
+
+def samples_of(counters):
+    """Values by name and the labels' values, as Prometheus reads them."""
+    families = text_string_to_metric_families(metrics_page(counters).decode())
+    return {
+        (sample.name, *sorted(sample.labels.values())): sample.value for family in families for sample in family.samples
+    }
+
+
+@pytest.mark.parametrize(
+    ("sample", "value"),
+    [
+        (("floodgate_messages_total", *FLOW), 4),
+        (("floodgate_bytes_total", *FLOW), 300),
+        (("floodgate_control_frames_total", *FLOW), 4),
+        (("floodgate_waited_messages_total", *FLOW), 2),
+        (("floodgate_waiting_messages", *FLOW), 1),
+        (("floodgate_connections", "acme", "crm-sync"), 3),
+        (("floodgate_handshakes_total", "acme", "crm-sync", "rate_limited"), 5),
+        (("floodgate_closes_total", "floodgate", "4429"), 6),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_what_was_counted_is_shown(counters, sample, value):
+    name, *labels = sample
+    assert samples_of(counters)[name, *sorted(labels)] == value
+
+
+def test_held_times_are_shown_as_a_histogram_that_adds_up(counters):
+    samples = samples_of(counters)
+
+    buckets = [
+        samples["floodgate_held_seconds_bucket", *sorted([*FLOW, bound])] for bound in ("0.001", "0.02", "30.0", "+Inf")
+    ]
+
+    assert buckets == [2, 3, 3, 4]
+
+
+def test_versions_are_shown(counters):
+    [(_, *versions)] = [sample for sample in samples_of(counters) if sample[0] == "floodgate_build_info"]
+
+    assert set(versions) == {platform.python_version(), django.get_version()}
+
+
+def test_every_metric_is_told_what_it_means(counters):
+    for family in text_string_to_metric_families(metrics_page(counters).decode()):
+        assert family.name.startswith("floodgate_")
+        assert family.documentation
+
+
+def test_nothing_counted_shows_no_client():
+    samples = samples_of(Counters())
+
+    assert [name for name, *labels in samples] == ["floodgate_build_info"]
+
+
+@pytest.mark.parametrize("name", ['quo"ted', "back\\slash", "new\nline", "é"])
+def test_a_name_can_hold_any_character(name):
+    counters = Counters()
+    counters.open_connections["acme", name] = 1
+
+    assert samples_of(counters)["floodgate_connections", *sorted(["acme", name])] == 1
+
+
+def test_the_page_says_what_it_is():
+    assert CONTENT_TYPE.startswith("text/plain")
