@@ -39,7 +39,7 @@ def test_a_life_may_be_a_number_or_a_number_in_a_string(said, seconds):
     assert read_token(answer(access_token="abc", expires_in=said)).life_seconds == seconds
 
 
-@pytest.mark.parametrize("said", ["9" * 5_000, 10**400, float("inf")])
+@pytest.mark.parametrize("said", ["9" * 5_000, 10**400, float("inf")], ids=["text", "number", "infinity"])
 def test_an_absurd_life_is_taken_for_a_year(said):
     assert read_token(answer(access_token="abc", expires_in=said)).life_seconds == LONGEST_LIFE_SECONDS
 
