@@ -1,0 +1,31 @@
+"""Running demos, on ports that nobody uses: one to look at, and the three lives of another, looked at afterwards."""
+
+import signal
+
+import pytest
+
+from tests.controlplane.demonstration.started import Life, StartedDemo, free_ports
+
+
+@pytest.fixture(scope="session")
+def busy_demo(tmp_path_factory):
+    """A demo with its traffic, shared by all tests that only look."""
+    with StartedDemo(tmp_path_factory.mktemp("busy") / "demo", free_ports()) as demo:
+        yield demo
+
+
+@pytest.fixture(scope="session")
+def lives(tmp_path_factory):
+    """Three lives of one demo: quiet and ended by Ctrl-C, with traffic and ended by SIGTERM, quiet and killed."""
+    directory, ports = tmp_path_factory.mktemp("lives") / "demo", free_ports()
+    lives = []
+    for number, traffic in ((signal.SIGINT, "0"), (signal.SIGTERM, "1"), (signal.SIGKILL, "0")):
+        with StartedDemo(directory, ports, traffic=traffic) as demo:
+            lives.append(Life(demo.credentials, demo.stats(), demo.programs(), demo.end(number)))
+    return lives
+
+
+@pytest.fixture
+def directory(tmp_path):
+    """Where a demo of the test's own keeps what it makes."""
+    return tmp_path / "demo"

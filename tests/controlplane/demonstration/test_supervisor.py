@@ -1,0 +1,119 @@
+import base64
+import json
+import re
+import signal
+from os import kill
+from pathlib import Path
+
+import pytest
+from websockets.sync.client import connect
+
+from tests.controlplane.demonstration.started import StartedDemo, fetch, free_ports, left_of, start
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+COUNTED = re.compile(r"([a-z-]+): offered .*? counted ([\d,]+),")
+
+
+def test_every_integration_flows_through_the_relay_to_its_platform(busy_demo):
+    line = busy_demo.wait_for("campaign-burst: offered")
+
+    counted = {name: int(count.replace(",", "")) for name, count in COUNTED.findall(line)}
+    assert set(counted) == {"crm-sync", "order-events", "speech-analytics", "wem-logger", "campaign-burst"}
+    assert all(counted.values())
+
+
+def test_the_platform_receives_of_the_flood_what_the_policy_allows(busy_demo):
+    busy_demo.wait_for("speech-analytics: offered")
+
+    speech = busy_demo.stats()["by_channel"]["speech"]
+
+    assert speech["messages"] > 100
+    assert speech["peak_sliding_second"] <= 100 + 20 + 1
+    assert speech["order_gaps"] == speech["duplicates"] == 0
+
+
+def test_a_visitor_gets_a_token_and_a_message_through(busy_demo):
+    credentials = busy_demo.credentials
+    client = credentials["clients"][0]
+    before = busy_demo.stats()["by_credential"]["demo-genesys"]["total"]
+
+    with connect(
+        credentials["relay_url"] + client["path"],
+        additional_headers={"Authorization": f"Bearer {token_of(credentials, client)}"},
+        proxy=None,
+    ) as connection:
+        connection.send('{"id": 7}')
+
+        assert json.loads(connection.recv(timeout=5)) == {"type": "ack", "id": 7}
+    assert busy_demo.stats()["by_credential"]["demo-genesys"]["total"] == before + 1
+
+
+def test_a_second_demo_on_the_same_ports_says_which_port_is_in_use(busy_demo, directory):
+    second = start(directory, busy_demo.ports)
+
+    _, complaint = second.communicate()
+
+    assert second.returncode == 2
+    assert complaint.count("\n") == 1
+    assert f"Port {busy_demo.ports['web']} is in use." in complaint
+
+
+def test_an_unusable_word_for_traffic_is_refused_in_one_line(directory):
+    demo = start(directory, {}, traffic="perhaps")
+
+    _, complaint = demo.communicate()
+
+    assert (demo.returncode, complaint) == (2, "TRAFFIC is 'perhaps', but must be 0 for a quiet demo, or 1.\n")
+
+
+def test_without_traffic_nothing_is_sent(lives):
+    assert lives[0].stats["connections"]["total"] == 0
+    assert lives[0].stats["token_requests"] == {}
+
+
+def test_a_second_start_keeps_every_secret_and_log_in(lives):
+    first, second, _ = lives
+
+    assert second.credentials == first.credentials
+
+
+def test_ctrl_c_ends_it_well_and_leaves_no_process(lives):
+    interrupted, _, _ = lives
+
+    assert (len(interrupted.programs), interrupted.status) == (6, 0)
+    assert left_of(interrupted.programs) == set()
+
+
+def test_sigterm_ends_it_well_and_leaves_no_process(lives):
+    _, ended, _ = lives
+
+    assert (len(ended.programs), ended.status) == (7, 0)
+    assert left_of(ended.programs) == set()
+
+
+def test_when_it_is_killed_its_programs_end_too(lives):
+    _, _, killed = lives
+
+    assert left_of(killed.programs) == set()
+
+
+def test_when_a_program_ends_the_demo_says_which_and_ends(directory):
+    with StartedDemo(directory, free_ports(), traffic="0") as demo:
+        programs = demo.programs()
+        kill(next(program for program in programs if "daphne" in command_of(program)), signal.SIGKILL)
+
+        _, complaint = demo.process.communicate()
+
+        assert demo.process.returncode == 1
+        assert complaint.startswith("web ended with status -9.")
+        assert left_of(programs) == set()
+
+
+def token_of(credentials, client):
+    login = base64.b64encode(f"{client['client_id']}:{client['client_secret']}".encode()).decode()
+    answer = fetch(credentials["token_url"], b"grant_type=client_credentials", {"Authorization": f"Basic {login}"})
+    return json.loads(answer)["access_token"]
+
+
+def command_of(process_id):
+    return Path(f"/proc/{process_id}/cmdline").read_text()

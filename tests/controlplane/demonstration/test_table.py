@@ -1,0 +1,92 @@
+import math
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from controlplane.demonstration.figures import Row
+from controlplane.demonstration.scenario import Limit
+from controlplane.demonstration.table import headline, line, screen, welcome
+from tests.controlplane.demonstration.test_credentials import credentials_with
+
+
+def test_the_headline_says_what_is_offered_allowed_and_received():
+    text = headline([row_of(floods=True)], has_traffic=True)
+
+    assert text == "crm-sync offers 1,000/s; its policy allows 100/s: the platform got 100.1/s."
+
+
+def test_before_anything_was_counted_the_headline_promises_nothing():
+    assert headline([row_of(floods=True, counted=0)], has_traffic=True) == "The integrations are connecting."
+
+
+def test_without_traffic_the_headline_says_how_to_connect():
+    assert "docs/tutorial/first-steps.md" in headline([row_of()], has_traffic=False)
+
+
+def test_the_line_for_logs_has_every_figure():
+    assert line([row_of()], has_traffic=False).endswith(
+        "crm-sync: offered 1,234,567, relayed 5,000, waiting 1,229,567, refused 2, "
+        "counted 5,010, 100.1/s, peak 111 / 121."
+    )
+
+
+@pytest.mark.parametrize("width", [80, 96, 120])
+def test_the_table_fits_the_terminal_and_shortens_no_figure(width):
+    lines = rendered([row_of()], width)
+
+    assert all(len(text) <= width for text in lines)
+    assert not any("…" in text for text in lines)
+    assert any(text.split()[:5] == ["crm-sync", *(["1,000/s"] * (width > 110)), "1.23M", "5,000", "1.23M", "2"][:5]
+               for text in lines)  # fmt: skip
+
+
+def test_clients_stand_under_their_tenant_and_platform():
+    rows = [row_of(), row_of(name="wem-logger", tenant="umbrella", platform="cxone")]
+
+    firsts = [text.split("  ")[0] for text in rendered(rows, 100)]
+
+    assert firsts[2:6] == ["acme, Genesys", "crm-sync", "umbrella, CXone", "wem-logger"]
+
+
+@pytest.mark.parametrize(("p50", "p99", "shown"), [(1, 20, "1 / 20"), (0, 0, "-"), (10, math.inf, "10 / >30k")])
+def test_held_times_are_bounds_in_milliseconds(p50, p99, shown):
+    assert any(shown in text for text in rendered([row_of(held_p50_ms=p50, held_p99_ms=p99)], 100))
+
+
+def test_the_welcome_has_every_address_and_log_in():
+    credentials = credentials_with(client_secret="fgs_secret")
+
+    text = welcome(credentials, Path("credentials.json"), Path("logs"))
+
+    for word in ("portal_url", "admin_url", "relay_url", "token_url", "owner_user / owner_password", "user / password"):
+        assert word in text
+    assert "fgs_secret" not in text
+
+
+def rendered(rows, width):
+    console = Console(width=width, color_system=None)
+    with console.capture() as capture:
+        console.print(screen(rows, width, has_traffic=True))
+    return [text.rstrip() for text in capture.get().splitlines()]
+
+
+def row_of(**changes):
+    figures = {
+        "name": "crm-sync",
+        "tenant": "acme",
+        "platform": "genesys",
+        "pace": "1,000/s",
+        "floods": False,
+        "limit": Limit(100, 20, 10),
+        "offered": 1_234_567,
+        "relayed": 5000,
+        "waiting": 1_229_567,
+        "refused": 2,
+        "held_p50_ms": 1,
+        "held_p99_ms": 20,
+        "counted": 5010,
+        "counted_per_second": 100.1,
+        "peak": 111,
+    }
+    return Row(**{**figures, **changes})
