@@ -116,3 +116,10 @@ def bound_is_kept(policy: ZonePolicy, departures_ns: Iterable[int], *, ahead: in
     return all(
         lead - least <= ahead * policy.period_ns for lead, least in zip(leads, accumulate(leads, min), strict=True)
     )
+
+
+def flooded(limiter: Limiter, messages: int) -> Limiter:
+    """``limiter``, after so many messages at 0."""
+    for _ in range(messages):
+        limiter.admit(now_ns=0)
+    return limiter
