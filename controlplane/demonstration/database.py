@@ -1,7 +1,6 @@
 """Brings the demo's database up to date: its form, its people, and the tenants of the scenario. Runs at every start."""
 
 import secrets
-from contextlib import suppress
 
 from django.db import DatabaseError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
@@ -10,12 +9,11 @@ from controlplane.demonstration.credentials import Credentials, load_credentials
 from controlplane.demonstration.environment import Demonstration
 from controlplane.demonstration.scenario import ADMINISTRATOR, OWNED_TENANT, OWNER, TENANTS, Limit
 from controlplane.demonstration.seed import TenantSeed, limit_in_force
-from relay.store.pool import StoreUnavailable
+from relay.store.pool import StoreUnavailable, blocking
 from tenants.actions.members import add_member
 from tenants.models.clients import OAuthClient
 from tenants.models.members import Member, User
-from tenants.models.tenants import Tenant
-from tenants.snapshots import publish_records
+from tenants.snapshots import publish_on_commit
 
 PASSWORD_BYTES = 12
 
@@ -49,10 +47,15 @@ def fill(demonstration: Demonstration) -> Credentials:
     except DatabaseError as error:
         raise _unusable(demonstration, error) from error
     store_credentials(demonstration.credentials_file, credentials)
-    with suppress(StoreUnavailable):  # a relay that finds none has them built
-        for tenant_id in Tenant.objects.values_list("pk", flat=True):
-            publish_records(tenant_id)  # the demo's Redis begins empty
     return credentials
+
+
+def store_answers() -> bool:
+    """Whether Redis answers."""
+    try:
+        return bool(blocking().ping())
+    except StoreUnavailable:
+        return False
 
 
 def limits_in_force() -> dict[str, Limit]:
@@ -76,6 +79,7 @@ def _fill(demonstration: Demonstration, kept: Credentials | None) -> Credentials
         seed = TenantSeed(part, demonstration, administrator)
         tenant = seed.tenant()
         clients += seed.clients(tenant, kept_clients)
+        publish_on_commit(tenant.pk)  # the demo's Redis begins empty
         if part is OWNED_TENANT and not Member.objects.filter(tenant=tenant, user=owner).exists():
             add_member(tenant, owner, role=Member.Role.OWNER, acting_user=administrator)
     return Credentials(

@@ -13,7 +13,6 @@ import sys
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 from controlplane.environment import parse_switch
 from controlplane.generate_keys import new_credential_key, new_secret_key, new_signing_key
@@ -39,7 +38,7 @@ class Demonstration:
     simulator_port: int = SIMULATOR_PORT
 
     @classmethod
-    def from_options(cls, options: Mapping[str, object]) -> Self:
+    def from_options(cls, options: Mapping[str, object]) -> "Demonstration":
         """Read what ``add_options`` declared; other options do not count."""
         ports = {name: int(str(options[name])) for name in ("web_port", "relay_port", "simulator_port")}
         return cls(directory=Path(str(options["directory"])).resolve(), **ports)
@@ -188,6 +187,12 @@ def variables_of(demonstration: Demonstration, variables: Mapping[str, str]) -> 
         return {**chosen, "REDIS_URL": variables["REDIS_URL"]}
     port = free_port()
     return {**chosen, "REDIS_URL": f"redis://{HOST}:{port}/0", OWN_STORE_PORT: str(port)}
+
+
+def own_store_port() -> int | None:
+    """The port for the demo's own Valkey; none where the environment names a Redis."""
+    port = os.environ.get(OWN_STORE_PORT)
+    return int(port) if port else None
 
 
 def replace_variables(variables: MutableMapping[str, str], chosen: Mapping[str, str]) -> None:

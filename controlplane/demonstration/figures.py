@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from controlplane.demonstration.credentials import ClientCredentials
 from controlplane.demonstration.scenario import CLIENTS, ClientPart, Limit
 from relay.telemetry.counters import HELD_BOUNDS_MS, held_quantile_ms
@@ -126,13 +128,14 @@ class Figures:
         """All clients in the order of credentials.json."""
         return [figures.row(has_traffic=self.has_traffic) for figures in self._by_id.values()]
 
-    def add_report(self, report: Iterable[Mapping[str, Any]]) -> None:
-        """Take over how much the integrations wanted to send."""
-        for told in report:
+    def add_report(self, encoded: bytes) -> None:
+        """Take over how much the integrations wanted to send, as traffic.py prints it."""
+        for told in msgspec.json.decode(encoded):
             self._by_id[told["client_id"]].offers.append((told["at"], told["offered"]))
 
-    def add_record(self, record: TelemetryRecord) -> None:
-        """Add what one relay process counted in one second."""
+    def add_record(self, encoded: str) -> None:
+        """Add what one relay process counted in one second, as it stands in the stream."""
+        record = msgspec.json.decode(encoded, type=TelemetryRecord)
         for figures in self._by_id.values():
             figures.heard_at = max(figures.heard_at, record.ended_at)
         for flow in record.flows:

@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Self
 
 from controlplane.demonstration.environment import PROJECT_DIRECTORY
 
@@ -44,7 +43,7 @@ class RunningProgram:
         self._process = process
 
     @classmethod
-    async def start(cls, program: Program) -> Self:
+    async def start(cls, program: Program) -> "RunningProgram":
         """Start a program, with its log begun anew.
 
         Raises:

@@ -1,32 +1,30 @@
 """The life of a demo: starts its programs in the right order, watches over them, and ends them, whatever happens."""
 
 import asyncio
-import os
 import signal
-import sys
-from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import aiohttp
 from rich.console import Console
 
 from controlplane.demonstration import programs
 from controlplane.demonstration.credentials import Credentials
-from controlplane.demonstration.database import DatabaseUnusable, fill, is_current
-from controlplane.demonstration.environment import OWN_STORE_PORT, Demonstration
+from controlplane.demonstration.database import DatabaseUnusable, fill, is_current, store_answers
+from controlplane.demonstration.environment import Demonstration, own_store_port
 from controlplane.demonstration.figures import Figures
 from controlplane.demonstration.processes import Crew, ProgramEnded
-from controlplane.demonstration.programs import CannotStart
 from controlplane.demonstration.seed import PLATFORM_CREDENTIALS, platform_credential
 from controlplane.demonstration.show import Gatherer, show
 from controlplane.demonstration.table import welcome
-from relay.store.pool import StoreUnavailable, blocking
 
 ENDED, FAILED, CANNOT_START = 0, 1, 2
 START_SECONDS = 90.0  # a cold start on a slow machine compiles all of Django
+STORE_SECONDS = 10.0
 POLL_SECONDS = 0.05
 HTTP_OK = 200
 ORDER_OF_ENDING = (("migration", "traffic"), ("relay",), ("web", "worker", "beat"), ("simulator",), ("valkey",))
+STORE_IS_SILENT = (
+    "Redis does not answer at REDIS_URL. Start it, or unset REDIS_URL: then the demo has a Valkey of its own."
+)
 
 
 async def run(demonstration: Demonstration, console: Console, *, has_traffic: bool) -> int:
@@ -36,10 +34,8 @@ async def run(demonstration: Demonstration, console: Console, *, has_traffic: bo
         0 after a signal, 1 when a program ended by itself, 2 when something is missing.
     """
     stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
-    loop.set_default_executor(ThreadPoolExecutor(max_workers=1))  # one database connection is enough
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     crew = Crew()
     life = asyncio.create_task(_live(demonstration, crew, console, has_traffic=has_traffic), name="demo")
     stop = asyncio.create_task(stopped.wait(), name="wait for a signal")
@@ -58,7 +54,7 @@ def _outcome(life: asyncio.Task[None], casualty: asyncio.Future[str]) -> int:
     if casualty.done():
         return _complain(casualty.result(), FAILED)
     failure = life.exception() if life.done() else None
-    if isinstance(failure, CannotStart | DatabaseUnusable):
+    if isinstance(failure, programs.CannotStart | DatabaseUnusable):
         return _complain(str(failure), CANNOT_START)
     if isinstance(failure, ProgramEnded | OSError):
         return _complain(str(failure), FAILED)
@@ -68,7 +64,7 @@ def _outcome(life: asyncio.Task[None], casualty: asyncio.Future[str]) -> int:
 
 
 def _complain(sentence: str, status: int) -> int:
-    sys.stderr.write(sentence + "\n")
+    Console(stderr=True).print(sentence, soft_wrap=True, highlight=False, markup=False)
     return status
 
 
@@ -87,22 +83,16 @@ async def _live(demonstration: Demonstration, crew: Crew, console: Console, *, h
 async def _start(demonstration: Demonstration, crew: Crew, http: aiohttp.ClientSession) -> Credentials:
     """Start all but the traffic, and wait until each can do its work."""
     programs.refuse_taken_ports(demonstration)
-    own_store_port = os.environ.get(OWN_STORE_PORT)
-    if own_store_port:
-        await crew.start(programs.store(demonstration, int(own_store_port)))
+    await _start_store(demonstration, crew)
     await crew.start(programs.simulator(demonstration))
-    await _until(_store_answers, "Redis does not answer. Start it, or do without REDIS_URL: then the demo has its own.")
     if not await asyncio.to_thread(is_current, demonstration):
         await crew.run_to_end(programs.migration(demonstration))
     for program in (programs.web, programs.relay):
         await crew.start(program(demonstration))
     credentials = await asyncio.to_thread(fill, demonstration)  # while those two start
-    for url in (
-        f"{demonstration.simulator_url}/control/health",
-        f"{demonstration.web_url}/readyz",
-        f"{demonstration.relay_http_url}/readyz",
-    ):
-        await _until(_answering(http, url), f"{url} does not answer. The logs say why.")
+    await _until_answering(http, f"{demonstration.simulator_url}/control/health")
+    await _until_answering(http, f"{demonstration.web_url}/readyz")
+    await _until_answering(http, f"{demonstration.relay_http_url}/readyz")
     for platform in PLATFORM_CREDENTIALS:
         credential = platform_credential(platform)
         async with http.post(f"{demonstration.simulator_url}/control/credentials", json=credential) as answer:
@@ -112,33 +102,36 @@ async def _start(demonstration: Demonstration, crew: Crew, http: aiohttp.ClientS
     return credentials
 
 
-async def _until(is_so: Callable[[], Awaitable[bool]], otherwise: str) -> None:
-    """Ask again and again, for ``START_SECONDS`` at the most.
+async def _start_store(demonstration: Demonstration, crew: Crew) -> None:
+    """Start a Valkey where none is given, and wait for whichever it is."""
+    port = own_store_port()
+    if port:
+        await crew.start(programs.store(demonstration, port))
+    try:
+        async with asyncio.timeout(STORE_SECONDS):
+            while not await asyncio.to_thread(store_answers):  # noqa: ASYNC110 - a program has no event for us
+                await asyncio.sleep(POLL_SECONDS)
+    except TimeoutError as error:
+        raise programs.CannotStart(STORE_IS_SILENT) from error
+
+
+async def _until_answering(http: aiohttp.ClientSession, url: str) -> None:
+    """Ask until the answer is good.
 
     Raises:
-        CannotStart: it did not become so.
+        CannotStart: it was not, for ``START_SECONDS``.
     """
     try:
         async with asyncio.timeout(START_SECONDS):
-            while not await is_so():  # noqa: ASYNC110 - other programs have no event for us
+            while not await _answers(http, url):  # noqa: ASYNC110 - as above
                 await asyncio.sleep(POLL_SECONDS)
     except TimeoutError as error:
-        raise CannotStart(otherwise) from error
+        raise programs.CannotStart(f"{url} has not answered well for {START_SECONDS:g} s. The logs say why.") from error
 
 
-async def _store_answers() -> bool:
+async def _answers(http: aiohttp.ClientSession, url: str) -> bool:
     try:
-        return bool(await asyncio.to_thread(blocking().ping))
-    except StoreUnavailable:
+        async with http.get(url) as answer:
+            return answer.status == HTTP_OK
+    except (aiohttp.ClientError, TimeoutError):
         return False
-
-
-def _answering(http: aiohttp.ClientSession, url: str) -> Callable[[], Awaitable[bool]]:
-    async def is_answering() -> bool:
-        try:
-            async with http.get(url) as answer:
-                return answer.status == HTTP_OK
-        except (aiohttp.ClientError, TimeoutError):
-            return False
-
-    return is_answering

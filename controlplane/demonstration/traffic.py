@@ -11,7 +11,6 @@ import socket
 import sys
 import time
 from pathlib import Path
-from urllib.parse import urljoin
 
 import aiohttp
 from websockets.asyncio.client import ClientConnection, connect
@@ -40,7 +39,7 @@ class Integration:
         self._part = part
         self._client = client
         self._token_url = credentials.token_url
-        self._url = urljoin(credentials.relay_url, client.path)
+        self._url = credentials.relay_url + client.path
         self._began = time.monotonic()
         self._sent = 0
         self._failures = 0

@@ -1,3 +1,5 @@
+import msgspec
+
 from controlplane.demonstration.figures import Figures
 from controlplane.demonstration.scenario import Limit
 from relay.telemetry.counters import HELD_BOUNDS_MS
@@ -10,7 +12,7 @@ CLIENT = credentials_with(client_secret="fgs_secret").clients[0]
 def test_what_was_offered_and_not_relayed_is_waiting():
     figures = Figures([CLIENT], has_traffic=True)
 
-    figures.add_report([{"client_id": "id", "at": 10.0, "offered": 500}])
+    figures.add_report(report(at=10.0, offered=500))
     figures.add_record(record(10.0, messages=120))
 
     row = only_row(figures)
@@ -20,8 +22,8 @@ def test_what_was_offered_and_not_relayed_is_waiting():
 def test_offers_after_the_last_word_of_a_relay_do_not_count_as_waiting_yet():
     figures = Figures([CLIENT], has_traffic=True)
 
-    figures.add_report([{"client_id": "id", "at": 10.0, "offered": 100}])
-    figures.add_report([{"client_id": "id", "at": 11.0, "offered": 200}])
+    figures.add_report(report(at=10.0, offered=100))
+    figures.add_report(report(at=11.0, offered=200))
     figures.add_record(record(10.4, messages=140))
 
     assert (only_row(figures).offered, only_row(figures).waiting) == (140, 0)
@@ -39,8 +41,8 @@ def test_refused_handshakes_are_added_and_accepted_ones_are_not():
     figures = Figures([CLIENT], has_traffic=True)
     handshakes = [HandshakeRecord("acme", "id", "rate_limited", 3), HandshakeRecord("acme", "id", "accepted", 1)]
 
-    figures.add_record(TelemetryRecord("worker", 1, 10.0, [], handshakes))
-    figures.add_record(TelemetryRecord("worker", 2, 11.0, [], handshakes[:1]))
+    figures.add_record(encoded(TelemetryRecord("worker", 1, 10.0, [], handshakes)))
+    figures.add_record(encoded(TelemetryRecord("worker", 2, 11.0, [], handshakes[:1])))
 
     assert only_row(figures).refused == 6
 
@@ -96,7 +98,15 @@ def record(ended_at, *, messages, direction="to_platform", client="id", held_in_
     held = [0] * (len(HELD_BOUNDS_MS) + 1)
     held[held_in_bucket] = messages
     flow = FlowRecord("acme", client, "crm", direction, messages, messages * 100, 0, 0, 0, held)
-    return TelemetryRecord("worker", 1, ended_at, [flow], [])
+    return encoded(TelemetryRecord("worker", 1, ended_at, [flow], []))
+
+
+def report(**told):
+    return encoded([{"client_id": "id", **told}]).encode()
+
+
+def encoded(told):
+    return msgspec.json.encode(told).decode()
 
 
 def stats(messages, peak=0):
