@@ -70,9 +70,13 @@ class WaitingRoom:
             self._close_empty_line(zone)
 
     def _set_timer(self, zone: Zone, now_ns: int) -> None:
-        if zone not in self._timers:
-            seconds = max((zone.opens_at_ns() - now_ns) / NS_PER_SECOND, PACING_QUANTUM_SECONDS)
-            self._timers[zone] = self._loop.call_later(seconds, self._wake, zone)
+        timer = self._timers.get(zone)
+        seconds = max((zone.opens_at_ns() - now_ns) / NS_PER_SECOND, PACING_QUANTUM_SECONDS)
+        if timer is not None and timer.when() <= self._loop.time() + seconds + PACING_QUANTUM_SECONDS:
+            return
+        if timer is not None:
+            timer.cancel()  # it was set under another version of the policy: the line may go on sooner now
+        self._timers[zone] = self._loop.call_later(seconds, self._wake, zone)
 
     def _wake(self, zone: Zone) -> None:
         del self._timers[zone]
