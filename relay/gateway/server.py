@@ -109,6 +109,11 @@ def listening_socket(host: str, port: int, receive_buffer_bytes: int) -> socket.
 
 def serve(application: Application, listener: socket.socket) -> None:
     """Run the relay on ``listener`` until SIGTERM or SIGINT."""
+    relay_server(application).run(sockets=[listener])
+
+
+def relay_server(application: Application) -> RelayServer:
+    """Uvicorn with all that the relay needs of it; it ends when ``should_exit`` is set."""
     config = uvicorn.Config(
         application,
         loop="uvloop",
@@ -125,4 +130,4 @@ def serve(application: Application, listener: socket.socket) -> None:
         backlog=BACKLOG,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
-    RelayServer(config).run(sockets=[listener])
+    return RelayServer(config)

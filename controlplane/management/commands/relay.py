@@ -20,7 +20,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Where to listen."""
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
-        parser.add_argument("--port", type=int, default=8001, help="port to listen on (default 8001)")
+        parser.add_argument("--port", type=int, default=8001, help="port to listen on (default 8001; 0: any free one)")
 
     def handle(self, *, host: str, port: int, **_options: object) -> None:
         """Listen, say so, serve until a signal comes."""
@@ -30,7 +30,7 @@ class Command(BaseCommand):
             listener = listening_socket(host, port, settings.RECEIVE_BUFFER_BYTES)
         except OSError as error:
             self._refuse(f"Can't listen on {host}:{port}: {error.strerror}. Choose another with --host and --port.")
-        self.stdout.write(f"The relay listens on ws://{host}:{port}")
+        self.stdout.write(f"The relay listens on ws://{host}:{listener.getsockname()[1]}")
         self.stdout.flush()
         serve(application, listener)
 

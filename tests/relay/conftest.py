@@ -1,0 +1,106 @@
+"""A running relay, a simulator that stands in for the platforms, and clients of the one that lead to the other."""
+
+from contextlib import AsyncExitStack
+
+import pytest
+import pytest_asyncio
+from floodgate_simulator.application import running_simulator
+from floodgate_simulator.settings import Settings
+
+from relay.store.pool import blocking
+from tests.relay import records
+from tests.relay.integration import Integration
+from tests.relay.raw_platform import raw_platform, switching
+from tests.relay.running import running_relay
+
+RELAYS_DATABASE = 8  # apart from that of other tests: a relay writes telemetry every second
+
+
+@pytest.fixture(scope="session")
+def relays_redis_url(redis_url):
+    """Where the relay of this test process keeps what it knows."""
+    address, _, database = redis_url.rpartition("/")
+    return f"{address}/{int(database) + RELAYS_DATABASE}"
+
+
+@pytest.fixture(scope="session")
+def lasting_relay(relays_redis_url):
+    """One relay for all tests that do not stop it: each brings a tenant of its own."""
+    with running_relay(relays_redis_url) as running:
+        yield running
+
+
+@pytest.fixture
+def store(relays_redis_url, settings):
+    """The Redis of the lasting relay, for what is called in tests."""
+    settings.REDIS_URL = relays_redis_url
+    blocking.cache_clear()
+    yield blocking()
+    blocking().close()
+    blocking.cache_clear()
+
+
+@pytest.fixture
+def relay(lasting_relay, store):
+    """A running relay, whose Redis is also the test's."""
+    return lasting_relay
+
+
+@pytest_asyncio.fixture
+async def simulator_of():
+    """Starts simulators with any settings."""
+    async with AsyncExitStack() as stack:
+
+        async def start(**options):
+            settings = Settings(**{"connections_per_token": 10_000} | options)
+            return await stack.enter_async_context(running_simulator(settings=settings))
+
+        yield start
+
+
+@pytest_asyncio.fixture
+async def simulator(simulator_of):
+    """A simulator that limits nothing."""
+    return await simulator_of()
+
+
+@pytest_asyncio.fixture
+async def integration_of(relay, simulator):
+    """Makes clients; what is given changes their records."""
+    async with AsyncExitStack() as stack:
+
+        def make(at=None, **changes):
+            return Integration(at or relay, changes.pop("simulator", simulator), stack, **changes)
+
+        yield make
+
+
+@pytest_asyncio.fixture
+async def integration(integration_of):
+    """A client without limits."""
+    return integration_of()
+
+
+@pytest_asyncio.fixture
+async def raw_platform_of():
+    """Starts platforms of bare bytes, which answer handshakes as they are told."""
+    async with AsyncExitStack() as stack:
+
+        async def start(answer=switching):
+            return await stack.enter_async_context(raw_platform(answer))
+
+        yield start
+
+
+@pytest_asyncio.fixture
+async def bare(integration_of, raw_platform_of, simulator):
+    """Connects a client to a platform of bare bytes, and gives both ends."""
+
+    async def connect(answer=switching, headers="", buffer_bytes=0, **changes):
+        platform = await raw_platform_of(answer)
+        leads_there = records.platform_connection(simulator.url, socket_url=platform.url)
+        integration = integration_of(platform_connection=leads_there, **changes)
+        client = await integration.connect_raw(headers=headers, buffer_bytes=buffer_bytes)
+        return client, await platform.connection()
+
+    return connect

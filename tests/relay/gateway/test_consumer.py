@@ -1,0 +1,177 @@
+import json
+
+import pytest
+from floodgate_simulator.faults.fault import Fault
+from websockets.frames import Frame, Opcode
+
+from tests.relay import records
+from tests.relay.eventually import eventually
+from tests.relay.integration import answer_of
+from tests.relay.raw_platform import switching
+
+pytestmark = pytest.mark.asyncio
+DEFLATE = "permessage-deflate; server_no_context_takeover; client_max_window_bits=9"
+
+
+def header(head, name):
+    """The values of one header in the head of a request."""
+    lines = [line.partition(": ") for line in head.decode().split("\r\n")]
+    return [value for found, _, value in lines if found.lower() == name]
+
+
+async def test_a_message_goes_to_the_platform_and_its_answer_comes_back(integration):
+    connection = await integration.connect()
+
+    await connection.send("good morning")
+
+    assert await answer_of(connection) == "good morning"
+
+
+async def test_a_connection_is_counted_as_open_and_its_handshake_as_accepted(integration):
+    counters, record = integration.relay.worker.counters, integration.record
+
+    await integration.connect()
+
+    await eventually(lambda: counters.open_connections[record.tenant_slug, record.client_id] == 1)
+    assert counters.handshakes[record.tenant_slug, record.client_id, "accepted"] == 1
+
+
+async def test_the_subprotocol_is_the_one_that_the_platform_chose(integration):
+    connection = await integration.connect(subprotocols=["v2.events", "v1.events"])
+
+    assert connection.subprotocol == "v2.events"
+
+
+async def test_a_client_that_offers_no_subprotocol_gets_none(integration):
+    assert (await integration.connect()).subprotocol is None
+
+
+async def test_compression_is_agreed_in_the_words_of_the_platform(bare):
+    answer = f"Sec-WebSocket-Extensions: {DEFLATE}\r\n"
+
+    client, _ = await bare(lambda key: switching(key, answer), "Sec-WebSocket-Extensions: permessage-deflate\r\n")
+
+    assert header(client.head, "sec-websocket-extensions") == [DEFLATE]
+
+
+async def test_compressed_messages_pass_both_ways(integration):
+    connection = await integration.connect(compression="deflate")
+
+    await connection.send("ab" * 50_000)
+
+    assert connection.protocol.extensions
+    assert await answer_of(connection) == "ab" * 50_000
+
+
+async def test_a_platform_without_compression_leaves_the_client_without(integration_of, simulator_of):
+    integration = integration_of(simulator=await simulator_of(compression=False))
+
+    connection = await integration.connect(compression="deflate")
+
+    assert not connection.protocol.extensions
+
+
+async def test_the_platform_sees_the_offers_as_the_client_made_them(bare):
+    offers = "Sec-WebSocket-Protocol: v2, v1\r\nSec-WebSocket-Extensions: x-odd; a=1, permessage-deflate\r\n"
+
+    _, platform = await bare(headers=offers)
+
+    assert header(platform.head, "sec-websocket-protocol") == ["v2, v1"]
+    assert header(platform.head, "sec-websocket-extensions") == ["x-odd; a=1, permessage-deflate"]
+
+
+async def test_a_client_that_offers_nothing_has_nothing_offered_for_it(bare):
+    _, platform = await bare()
+
+    assert not header(platform.head, "sec-websocket-protocol")
+    assert not header(platform.head, "sec-websocket-extensions")
+
+
+async def test_the_clients_token_tickets_and_cookies_stay_here(bare):
+    secrets = "Cookie: canary=1\r\nSec-WebSocket-Protocol: ticket.canary, v1\r\nX-Forwarded-For: 10.0.0.1\r\n"
+
+    _, platform = await bare(headers=secrets)
+
+    assert b"canary" not in platform.head
+    assert header(platform.head, "sec-websocket-protocol") == ["v1"]
+    assert not header(platform.head, "x-forwarded-for")
+
+
+async def test_the_platform_sees_its_own_token_once(bare, simulator):
+    _, platform = await bare()
+
+    [value] = header(platform.head, "authorization")
+    assert simulator.simulation.tokens.find("genesys", value.removeprefix("Bearer ")) is not None
+
+
+async def test_other_headers_go_to_the_platform(bare):
+    _, platform = await bare(headers="User-Agent: webchat/2\r\nX-Correlation: 17\r\n")
+
+    assert header(platform.head, "user-agent") == ["webchat/2"]
+    assert header(platform.head, "x-correlation") == ["17"]
+
+
+async def test_the_query_goes_to_the_platform(integration):
+    connection = await integration.connect("/v2/websocket/orders?mode=echo")
+
+    await connection.send("echoed, because the query says so")
+
+    assert await answer_of(connection) == "echoed, because the query says so"
+
+
+async def test_frames_that_came_with_the_platforms_101_reach_the_client(bare):
+    welcome = Frame(Opcode.TEXT, b"welcome").serialize(mask=False) + Frame(Opcode.PING, b"?").serialize(mask=False)
+
+    client, _ = await bare(lambda key: switching(key, early=welcome))
+
+    assert await client.frame() == (0x81, b"welcome")
+    assert await client.frame() == (0x89, b"?")
+
+
+async def test_a_refusal_is_a_problem_document(integration):
+    response = await integration.refusal("/v2/websocket/nowhere")
+
+    problem = json.loads(response.body)
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert (response.status_code, problem["status"], problem["code"]) == (404, 404, "channel_not_found")
+
+
+async def test_a_refusal_is_counted_under_its_code(integration):
+    await integration.refusal("/v2/websocket/nowhere")
+
+    whose = integration.record.tenant_slug, integration.record.client_id
+    assert integration.relay.worker.counters.handshakes[*whose, "channel_not_found"] == 1
+
+
+async def test_a_path_that_is_none_of_ours_is_answered_404(integration):
+    assert (await integration.refusal("/somewhere/else")).status_code == 404
+
+
+async def test_a_client_that_leaves_during_its_handshake_leaves_nothing_behind(integration, simulator, caplog):
+    hang = simulator.simulation.order(Fault(kind="hang", target="handshake"))
+    leaver = await integration.knock("/v2/websocket/echo")
+    await eventually(lambda: hang.struck)
+
+    leaver.writer.transport.abort()
+    simulator.simulation.faults.remove(hang.id)
+
+    await eventually(lambda: simulator.simulation.ledger.handshakes["101"])
+    await eventually(lambda: not any(simulator.simulation.open_connections()))
+    await eventually(lambda: not own_connections(integration))
+    assert not caplog.records
+
+
+def own_connections(integration):
+    """The connections of one client that the relay holds."""
+    connections = list(integration.relay.worker.connections)
+    return [connection for connection in connections if connection.identity.client_id == integration.record.client_id]
+
+
+async def test_a_channel_leads_to_what_the_platform_calls_it(integration_of, simulator):
+    connection = records.platform_connection(simulator.url)
+    named = records.channel(connection, "support", platform_channel="orders/a b")
+    integration = integration_of(channels=(named,), platform_connection=connection)
+
+    await integration.connect("/v2/websocket/support")
+
+    assert "orders/a b" in simulator.simulation.ledger.as_json()["by_channel"]

@@ -1,0 +1,85 @@
+"""Client records as tenants' actions write them, made without a database: name only what matters to the test."""
+
+import time
+from typing import Any
+from uuid import uuid4
+
+from django.conf import settings
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+
+from relay.gateway.authentication import ALGORITHM, AUDIENCE, TOKEN_TYPE
+from relay.store.client_records import ChannelRecord, ClientRecord, Platform, PlatformConnectionRecord
+from relay.throttle.policy import PolicySnapshot, ZonePolicy
+from tenants.encryption import PlatformCredential, encrypt_credential
+
+CREDENTIAL = PlatformCredential(client_id="demo-genesys", client_secret="demo-genesys-secret")  # noqa: S106
+CHANNELS = ("echo", "orders", "push")  # the simulator behaves by these names
+TOKEN_LIFE_SECONDS = 600
+
+
+def policy(*zones: ZonePolicy, version: int = 1, policy_id: str = "") -> PolicySnapshot:
+    """A published version with these zones."""
+    return PolicySnapshot(policy_id or str(uuid4()), version, zones)
+
+
+def platform_connection(platform_url: str, **changes: object) -> PlatformConnectionRecord:
+    """An account on a platform at ``http://...`` or ``https://...``."""
+    fields: dict[str, Any] = {
+        "id": str(uuid4()),
+        "name": "Genesys",
+        "platform": Platform.GENESYS,
+        "is_active": True,
+        "token_url": f"{platform_url}/oauth/token",
+        "socket_url": f"ws{platform_url.removeprefix('http')}/v2/websocket/{{channel}}",
+        "platform_tenant": "",
+        "encrypted_credential": encrypt_credential(CREDENTIAL),
+        "ca_certificate": "",
+    }
+    return PlatformConnectionRecord(**(fields | changes))
+
+
+def channel(connection: PlatformConnectionRecord, name: str = "echo", **changes: object) -> ChannelRecord:
+    """A channel that asks for no scope."""
+    fields: dict[str, Any] = {"id": str(uuid4()), "name": name, "platform_channel": name, "scope": ""}
+    return ChannelRecord(platform_connection=connection, **(fields | changes))
+
+
+def client(connection: PlatformConnectionRecord, **changes: object) -> ClientRecord:
+    """A client of a tenant of its own, that may use all channels and has no limits."""
+    tenant_id = str(uuid4())
+    fields: dict[str, Any] = {
+        "client_id": str(uuid4()),
+        "name": "Webchat",
+        "is_active": True,
+        "tenant_id": tenant_id,
+        "tenant_slug": f"tenant-{tenant_id[:8]}",
+        "tenant_is_active": True,
+        "scopes": (),
+        "tokens_valid_from": 0.0,
+        "channels": tuple(channel(connection, name) for name in CHANNELS),
+        "tenant_channels": CHANNELS,
+    }
+    return ClientRecord(**(fields | changes))
+
+
+def claims_of(record: ClientRecord, **changes: object) -> dict[str, object]:
+    """What web says of a client in an access token."""
+    now = time.time()
+    return {
+        "iss": settings.WEB_URL,
+        "sub": record.client_id,
+        "client_id": record.client_id,
+        "aud": AUDIENCE,
+        "iat": now,
+        "exp": int(now) + TOKEN_LIFE_SECONDS,
+        "jti": uuid4().hex,
+        "scope": " ".join(record.scopes),
+        "tenant": record.tenant_id,
+    } | changes
+
+
+def token_of(record: ClientRecord, **changes: object) -> str:
+    """An access token of a client, as web signs it."""
+    header = {"alg": ALGORITHM, "typ": TOKEN_TYPE}
+    return jwt.encode(header, claims_of(record, **changes), RSAKey.import_key(settings.SIGNING_KEY))

@@ -1,0 +1,72 @@
+"""A relay that runs as in production, on its own loop and in a thread of its own."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import cast
+
+from django.conf import settings
+from django.test import override_settings
+
+from relay.gateway.routing import application
+from relay.gateway.server import RelayServer, listening_socket, relay_server
+from relay.gateway.worker import Worker
+
+HOST = "127.0.0.1"
+UNLIMITED = 1_000_000  # handshakes of one address: all tests come from one
+PATIENCE_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunningRelay:
+    """Where a relay is found, and its inside."""
+
+    port: int
+    redis_url: str
+    server: RelayServer
+    thread: threading.Thread
+
+    @property
+    def url(self) -> str:
+        """Its HTTP address, without a slash at the end."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def ws_url(self) -> str:
+        """Its WebSocket address, without a slash at the end."""
+        return f"ws://{HOST}:{self.port}"
+
+    @property
+    def worker(self) -> Worker:
+        """What it holds; read it, but leave it alone: it is another thread's."""
+        return cast(Worker, self.server.lifespan.state["worker"])
+
+    def begin_to_stop(self) -> None:
+        """Do what SIGTERM does."""
+        self.server.should_exit = True
+
+    def stop(self) -> None:
+        """End it, and wait until it has ended."""
+        self.begin_to_stop()
+        self.thread.join(PATIENCE_SECONDS)
+        assert not self.thread.is_alive(), "the relay does not end"
+
+
+@contextmanager
+def running_relay(redis_url: str, **changes: object) -> Iterator[RunningRelay]:
+    """A relay that runs as long as the block does; ``changes`` are settings that hold when it starts."""
+    limits = {"ADDRESS_HANDSHAKE_PERMITS": UNLIMITED, "ADDRESS_HANDSHAKE_BURST": UNLIMITED}
+    with override_settings(REDIS_URL=redis_url, **limits | changes):
+        listener = listening_socket(HOST, 0, settings.RECEIVE_BUFFER_BYTES)
+        server = relay_server(application)
+        thread = threading.Thread(target=server.run, args=([listener],), name="relay")
+        thread.start()
+        while not server.started:
+            thread.join(0.002)
+            assert thread.is_alive(), "the relay does not start"
+    relay = RunningRelay(listener.getsockname()[1], redis_url, server, thread)
+    try:
+        yield relay
+    finally:
+        relay.stop()
