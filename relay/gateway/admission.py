@@ -8,7 +8,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from relay.gateway.authentication import Handshake, Identity
-from relay.protocol.denials import Denial, Denied, forbidden, not_found, scope_missing, too_many
+from relay.protocol.denials import (
+    LARGEST_SPREAD_SECONDS,
+    Denial,
+    Denied,
+    forbidden,
+    not_found,
+    scope_missing,
+    too_many,
+    varied,
+)
 from relay.store.client_records import ChannelRecord, ClientRecord
 from relay.throttle.cap import first_full
 from relay.throttle.limiter import FrameLimits, Limiter, SessionLimits
@@ -16,7 +25,6 @@ from relay.throttle.policy import SECOND_NS, Beyond, Counted, Direction, PolicyS
 from relay.throttle.verdict import Action
 from relay.throttle.zones import ZoneKey, Zones, keyed_zones
 
-SPREAD_SECONDS = 3  # Retry-After differs by up to this between clients, or they would come back together
 CAP_RETRY_SECONDS = 5
 ADDRESS_POLICY = "address"
 ScopeIds = dict[Scope, str]
@@ -156,16 +164,16 @@ def channel_for(client: ClientRecord, identity: Identity, handshake: Handshake) 
 
 def spread_seconds(client_id: str) -> int:
     """What is added to Retry-After, the same for one client always."""
-    return zlib.crc32(client_id.encode()) % (SPREAD_SECONDS + 1)
+    return zlib.crc32(client_id.encode()) % (LARGEST_SPREAD_SECONDS + 1)
 
 
 def _too_many(policy: ZonePolicy, wait_ns: int, who: str) -> Denial:
     seconds = -(-wait_ns // SECOND_NS)
     window = max(1, policy.period_ns // SECOND_NS)
     quota = f"q={policy.permits};w={window}"
-    return too_many(policy.name, seconds + spread_seconds(who), quota, f"r=0;t={max(1, seconds)}")
+    return too_many(policy.name, varied(seconds, spread_seconds(who)), quota, f"r=0;t={max(1, seconds)}")
 
 
 def _connection_limit(name: str, limit: int, who: str) -> Denial:
     quota = f'q={limit};qu="concurrent-requests"'
-    return too_many(name, CAP_RETRY_SECONDS + spread_seconds(who), quota, "r=0")
+    return too_many(name, varied(CAP_RETRY_SECONDS, spread_seconds(who)), quota, "r=0")

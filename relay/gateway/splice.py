@@ -38,9 +38,11 @@ class Ends(Protocol):
 class Splice(asyncio.Protocol):
     """Reads one socket and writes to the other. The other one's Splice is its ``peer``."""
 
-    _STATE = "_admit_message _asked_in_vain _counter _header _held _is_ending _is_lost _is_unreadable _last_words"
-    _PARTS = "_limits _passing_bytes _rest _room _scanner _session _stops _throttled_since_ns _write_to_peer"
-    __slots__ = (*_STATE.split(), *_PARTS.split(), "peer", "transport")  # else each connection takes 3 KiB more
+    _STATE = (
+        "_admit_message _asked_in_vain _counter _header _held _is_ending _is_lost _is_unreadable _last_words _limits"
+    )
+    _PARTS = "_passing_bytes _rest _room _scanner _session _stops _write_to_peer peer throttled_since_ns transport"
+    __slots__ = (*_STATE.split(), *_PARTS.split())  # without them each connection takes 3 KiB more
 
     transport: asyncio.Transport
     peer: "Splice"
@@ -60,7 +62,7 @@ class Splice(asyncio.Protocol):
         self._rest = b""  # read, and not walked yet: another's turn came first
         self._held: Held | None = None
         self._asked_in_vain = False  # its turn came while the peer was full
-        self._throttled_since_ns = 0
+        self.throttled_since_ns = 0
         self._is_ending = False
         self._last_words = b""
         self._is_lost = False
@@ -110,7 +112,7 @@ class Splice(asyncio.Protocol):
         if self._is_ending:
             self._skip(data, passing_bytes)
         elif self._walk(data, 0, passing_bytes, time.monotonic_ns()):
-            self._throttled_since_ns = 0
+            self.throttled_since_ns = 0
 
     def ask_again(self, now_ns: int) -> None:
         """Judge the held frame once more: it is first in its line."""
@@ -122,7 +124,7 @@ class Splice(asyncio.Protocol):
             self._asked_in_vain = True
             return
         limiter = self._limits[held.kind]
-        verdict = limiter.admit_waiting(now_ns, held.payload_bytes, held.arrived_ns, self._throttled_since_ns)
+        verdict = limiter.admit_waiting(now_ns, held.payload_bytes, held.arrived_ns, self.throttled_since_ns)
         if verdict.action is Action.CLOSE:
             self._session.side_exceeded(verdict)
         elif verdict is not PASS:
@@ -255,8 +257,8 @@ class Splice(asyncio.Protocol):
     def _hold(self, chunk: bytes, at: int, length: int, now_ns: int) -> None:
         scanner = self._scanner
         self._held = Held(chunk, at, length, scanner.kind, scanner.payload_bytes, now_ns, None)
-        if not self._throttled_since_ns:
-            self._throttled_since_ns = now_ns
+        if not self.throttled_since_ns:
+            self.throttled_since_ns = now_ns
         self._counter.waiting += 1
         self.stop(Stop.THROTTLED)
         self._join_line(self._held, self._limits[scanner.kind])

@@ -8,10 +8,11 @@ from enum import IntFlag
 from typing import Protocol
 
 from relay.protocol.frames import FrameKind
+from relay.throttle.policy import SECOND_NS, Beyond
 from relay.throttle.zone import Zone
 
 PACING_QUANTUM_SECONDS = 0.002  # all that is due goes in one turn: uvloop's timers are true to a millisecond only
-NS_PER_SECOND = 1_000_000_000
+FAR_NS = 1 << 62
 
 
 class Stop(IntFlag):
@@ -34,7 +35,9 @@ class Held:
 
 
 class Waiter(Protocol):
-    """One side of a session that holds a message back."""
+    """One side of a session that holds a message back. It has waited without a break since ``throttled_since_ns``."""
+
+    throttled_since_ns: int
 
     def ask_again(self, now_ns: int) -> None:
         """Judge the held message once more; whoever must wait again joins the end of a line."""
@@ -71,7 +74,8 @@ class WaitingRoom:
 
     def _set_timer(self, zone: Zone, now_ns: int) -> None:
         timer = self._timers.get(zone)
-        seconds = max((zone.opens_at_ns() - now_ns) / NS_PER_SECOND, PACING_QUANTUM_SECONDS)
+        due_ns = min(zone.opens_at_ns(), *self._closing_times_ns(zone).values(), FAR_NS)
+        seconds = max((due_ns - now_ns) / SECOND_NS, PACING_QUANTUM_SECONDS)
         if timer is not None and timer.when() <= self._loop.time() + seconds + PACING_QUANTUM_SECONDS:
             return
         if timer is not None:
@@ -81,6 +85,10 @@ class WaitingRoom:
     def _wake(self, zone: Zone) -> None:
         del self._timers[zone]
         now_ns = time.monotonic_ns()
+        for waiter, closes_at_ns in self._closing_times_ns(zone).items():
+            if closes_at_ns <= now_ns:
+                self.leave(zone, waiter)
+                waiter.ask_again(now_ns)
         for _ in range(len(self._lines.get(zone, ()))):  # each is asked once a turn: nobody keeps the loop
             line = self._lines.get(zone)
             if not line or not zone.has_room(now_ns):
@@ -90,6 +98,13 @@ class WaitingRoom:
             waiter.ask_again(now_ns)
         if zone in self._lines:
             self._set_timer(zone, now_ns)
+
+    def _closing_times_ns(self, zone: Zone) -> dict[Waiter, int]:
+        """When each in line has waited for so long that the zone closes on it, which may be before its turn."""
+        if zone.policy.beyond is not Beyond.CLOSE:
+            return {}
+        closes_after_ns = zone.policy.close_after_waiting_seconds * SECOND_NS
+        return {waiter: waiter.throttled_since_ns + closes_after_ns for waiter in self._lines.get(zone, ())}
 
     def _close_empty_line(self, zone: Zone) -> None:
         if not self._lines[zone]:

@@ -10,6 +10,7 @@ PROBLEM_TYPE = "https://floodgate.example/problems/"
 QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 BEARER = 'Bearer realm="floodgate"'
 UNQUOTABLE = re.compile(r"[^ !#-\[\]-~]")  # RFC 6750, section 3; the strings of RFC 9651 allow no more
+LARGEST_SPREAD_SECONDS = 3  # between clients: those that obey to the second would come back together
 LARGEST_RETRY_AFTER_SECONDS = 60  # a vendor's Python SDK sleeps for as long as it is told
 
 
@@ -121,6 +122,11 @@ def platform_refused(detail: str) -> Denial:
 def unavailable(code: str, detail: str, retry_after_seconds: int) -> Denial:
     """503 with a time to come back: the platform or the relay can't serve now."""
     return Denial(503, code, detail, (("retry-after", str(_believable(retry_after_seconds))),))
+
+
+def varied(retry_after_seconds: int, spread_seconds: int) -> int:
+    """A time to come back that differs between clients, by up to ``LARGEST_SPREAD_SECONDS``, however long it is."""
+    return min(retry_after_seconds, LARGEST_RETRY_AFTER_SECONDS - LARGEST_SPREAD_SECONDS) + spread_seconds
 
 
 def _believable(retry_after_seconds: int) -> int:

@@ -5,7 +5,7 @@ import time
 
 from relay.platforms.answers import Refusal, refusal_of
 from relay.platforms.tokens import retry_after_seconds
-from relay.protocol.denials import Denial, platform_busy, platform_refused, unavailable
+from relay.protocol.denials import Denial, platform_busy, platform_refused, unavailable, varied
 from relay.upstream.link import LinkFailed, LinkRefused
 from relay.upstream.tokens import TokenUnavailable
 
@@ -28,7 +28,7 @@ def denial_of_token(error: TokenUnavailable, spread_seconds: int) -> Denial:
 
 
 def _refused(refusal: Refusal, what: str, asked_seconds: float | None, spread_seconds: int) -> Denial:
-    seconds = math.ceil(asked_seconds or WITHOUT_WORD_SECONDS) + spread_seconds
+    seconds = varied(math.ceil(asked_seconds or WITHOUT_WORD_SECONDS), spread_seconds)
     if refusal is Refusal.THROTTLED:
         return platform_busy(seconds)
     if refusal is Refusal.UNAVAILABLE:

@@ -9,7 +9,8 @@ import pytest_asyncio
 
 from relay.gateway.waiting import WaitingRoom
 from relay.throttle.limiter import Limiter
-from relay.throttle.policy import SECOND_NS, ZonePolicy
+from relay.throttle.policy import SECOND_NS, Beyond, ZonePolicy
+from relay.throttle.verdict import Action
 from relay.throttle.zone import Zone
 from tests.relay.eventually import eventually
 
@@ -24,6 +25,7 @@ class Waiting:
 
     def __init__(self, name, room, zone, gone):
         self.name, self.room, self.zone, self.gone = name, room, zone, gone
+        self.throttled_since_ns = time.monotonic_ns()
 
     def ask_again(self, now_ns):
         if self.zone.has_room(now_ns):
@@ -87,3 +89,23 @@ async def test_a_version_with_a_higher_rate_frees_a_line_that_would_have_waited_
         one.ask_again(time.monotonic_ns())
 
     await eventually(lambda: sorted(gone) == ["a", "b", "c"])
+
+
+class Closing(Waiting):
+    """Somebody whose zone closes on those who wait for too long."""
+
+    def ask_again(self, now_ns):
+        verdict = Limiter([self.zone]).admit_waiting(now_ns, 0, self.throttled_since_ns, self.throttled_since_ns)
+        self.gone.append(verdict.action)
+
+
+async def test_who_has_waited_for_too_long_is_closed_before_its_turn(room):
+    zone = Zone(replace(ONE_A_DAY, beyond=Beyond.CLOSE, close_after_waiting_seconds=1))
+    Limiter([zone]).admit(time.monotonic_ns())
+    gone = []
+
+    for name in "ab":
+        room.join(zone, Closing(name, room, zone, gone))
+
+    await eventually(lambda: gone == [Action.CLOSE] * 2)
+    assert len(room) == 0

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.protocol import denials
-from relay.protocol.denials import Denial, Denied, scope_missing, token_invalid, too_many
+from relay.protocol.denials import Denial, Denied, scope_missing, token_invalid, too_many, varied
 
 
 def headers_of(denial):
@@ -130,3 +130,9 @@ def naming(name):
 
 def printable(text):
     return "".join(character if " " <= character <= "~" and character not in '"\\' else "?" for character in text)
+
+
+@pytest.mark.parametrize("spread", range(4))
+def test_the_time_to_come_back_differs_between_clients_even_when_it_is_the_longest(spread):
+    assert varied(5, spread) == 5 + spread
+    assert varied(3600, spread) == 57 + spread
