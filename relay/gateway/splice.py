@@ -1,7 +1,6 @@
 """One direction of a session: walks the frames that came, and writes the longest admitted run on, as it came.
 
-Nothing is queued: who must wait is not read from, so TCP makes the sender wait. What one read brought is the most
-that is held.
+Nothing is queued: who must wait is not read from, so TCP makes the sender wait. At most one read is held.
 """
 
 import asyncio
@@ -116,8 +115,7 @@ class Splice(asyncio.Protocol):
 
     def ask_again(self, now_ns: int) -> None:
         """Judge the held frame once more: it is first in its line."""
-        held = self._held
-        if held is None:
+        if (held := self._held) is None:
             return
         held.zone = None
         if self._stops & Stop.PEER_FULL:
