@@ -50,6 +50,14 @@ def test_variables_of_another_floodgate_are_taken_away_in_both_forms():
     assert variables == {"FLOODGATE_LOG_LEVEL": "DEBUG", "PATH": "/bin", "FLOODGATE_DEMO": "1"}
 
 
+def test_bytecode_is_kept_so_that_a_second_start_is_quick():
+    variables = {"PYTHONDONTWRITEBYTECODE": "1"}
+
+    replace_variables(variables, {})
+
+    assert variables == {}
+
+
 def test_keys_are_made_once_and_for_their_owner_alone(tmp_path):
     path = tmp_path / "demo" / "keys.json"
 
