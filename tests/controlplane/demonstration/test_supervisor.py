@@ -2,13 +2,14 @@ import base64
 import json
 import re
 import signal
+import subprocess
 from os import kill
 from pathlib import Path
 
 import pytest
 from websockets.sync.client import connect
 
-from tests.controlplane.demonstration.started import StartedDemo, fetch, free_ports, left_of, start
+from tests.controlplane.demonstration.started import PROJECT, StartedDemo, fetch, free_ports, left_of, start
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 COUNTED = re.compile(r"([a-z-]+): offered .*? counted ([\d,]+),")
@@ -46,6 +47,23 @@ def test_a_visitor_gets_a_token_and_a_message_through(busy_demo):
 
         assert json.loads(connection.recv(timeout=5)) == {"type": "ack", "id": 7}
     assert busy_demo.stats()["by_credential"]["demo-genesys"]["total"] == before + 1
+
+
+def test_the_tutorial_says_what_happens(busy_demo, tmp_path):
+    page = (PROJECT / "docs" / "tutorial" / "first-steps.md").read_text()
+    for name in ("hello", "flood"):
+        (tmp_path / f"{name}.py").write_text(sample(page, f"python {name}"))
+    (tmp_path / ".venv").symlink_to(PROJECT / ".venv")
+    (tmp_path / ".demo").symlink_to(busy_demo.directory)
+    script = [sample(page, "sh token"), ".venv/bin/python hello.py", ".venv/bin/python flood.py"]
+
+    told = subprocess.run(["sh", "-ec", "\n".join(script)], cwd=tmp_path, capture_output=True, text=True, check=True)
+
+    address, answer, flood = told.stdout.splitlines()
+    assert address == f"ws://127.0.0.1:{busy_demo.ports['relay']}/v2/websocket/crm"
+    assert answer == '{"type":"ack","id":1}'
+    assert flood.startswith("500 acknowledged after ")
+    assert busy_demo.stats()["by_channel"]["crm"]["peak_sliding_second"] <= 100 + 20 + 1
 
 
 def test_a_second_demo_on_the_same_ports_says_which_port_is_in_use(busy_demo, directory):
@@ -113,6 +131,10 @@ def token_of(credentials, client):
     login = base64.b64encode(f"{client['client_id']}:{client['client_secret']}".encode()).decode()
     answer = fetch(credentials["token_url"], b"grant_type=client_credentials", {"Authorization": f"Basic {login}"})
     return json.loads(answer)["access_token"]
+
+
+def sample(page, label):
+    return page.partition(f"```{label}\n")[2].partition("```")[0]
 
 
 def command_of(process_id):
