@@ -1,5 +1,6 @@
 """Reads the process's environment and remembers every fault, so that all are told at once. Never tells a value."""
 
+import re
 from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -22,6 +23,7 @@ Value = TypeVar("Value")
 Networks = tuple[IPv4Network | IPv6Network, ...]
 Names = tuple[str, ...]
 
+WHOLE_NUMBER = re.compile("-?[0-9]{1,18}")
 TRUE_WORDS = ("true", "1", "yes", "on")
 FALSE_WORDS = ("false", "0", "no", "off", "")
 LEAST_RSA_BITS = 2048
@@ -74,7 +76,7 @@ class Environment:
         """A whole number between ``least`` and ``most``."""
 
         def parse(value: str) -> int:
-            if not value.lstrip("-").isdecimal() or not least <= int(value) <= most:
+            if not WHOLE_NUMBER.fullmatch(value) or not least <= int(value) <= most:
                 raise ValueError(f"it must be a whole number from {least:,} to {most:,}.")
             return int(value)
 

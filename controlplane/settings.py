@@ -150,7 +150,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 # Static files: hashed and compressed by `collectstatic`; the demo and developers serve them as they lie.
 STATIC_URL = "/static/"
 STATIC_ROOT = PROJECT_DIRECTORY / "static"
-WHITENOISE_USE_FINDERS = DEMO or DEBUG
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEMO or DEBUG
 _STATIC_STORAGE = (
     "django.contrib.staticfiles.storage.StaticFilesStorage"
     if WHITENOISE_USE_FINDERS

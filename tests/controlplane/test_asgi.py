@@ -1,0 +1,53 @@
+import base64
+import json
+
+import pytest
+
+from tests.tenants.factories import SECRET, ClientFactory
+
+pytestmark = pytest.mark.slow
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+def basic(client, secret=SECRET):
+    value = base64.b64encode(f"{client.client_id}:{secret}".encode()).decode()
+    return {**FORM, "Authorization": f"Basic {value}"}
+
+
+def test_a_token_is_issued_introspected_and_revoked_over_http(web, acme):
+    headers = basic(ClientFactory.create(tenant=acme, scopes="webchat:send"))
+
+    status, answered, body = web.ask("/oauth/token", form=b"grant_type=client_credentials", headers=headers)
+    token = b"token=" + json.loads(body)["access_token"].encode()
+    before = web.ask("/oauth/introspect", form=token, headers=headers)
+    revoked = web.ask("/oauth/revoke/", form=token, headers=headers)
+    after = web.ask("/oauth/introspect/", form=token, headers=headers)
+
+    assert (status, answered["Cache-Control"]) == (200, "no-store")
+    assert json.loads(before[2])["active"] is True
+    assert (revoked[0], revoked[2]) == (200, b"")
+    assert json.loads(after[2]) == {"active": False}
+
+
+def test_wrong_ways_to_ask_are_answered_by_oauths_own_rules(web, acme):
+    client = ClientFactory.create(tenant=acme)
+    grant = b"grant_type=client_credentials"
+
+    wrong_secret = web.ask("/oauth/token", form=grant, headers=basic(client, "wrong"))
+    by_get = web.ask("/oauth/token/")
+    as_json = web.ask("/oauth/token", form=b"{}", headers={"Content-Type": "application/json"})
+    too_large = web.ask("/oauth/token", form=b"a" * (1024 * 1024), headers=FORM)
+
+    assert (wrong_secret[0], json.loads(wrong_secret[2])["error"]) == (401, "invalid_client")
+    assert wrong_secret[1]["WWW-Authenticate"].startswith("Basic ")
+    assert [answer[0] for answer in (by_get, as_json, too_large)] == [405, 400, 413]
+    assert {answer[1]["Cache-Control"] for answer in (wrong_secret, by_get, as_json, too_large)} == {"no-store"}
+
+
+def test_everything_else_is_djangos(web):
+    assert web.ask("/livez")[0] == 200
+    assert web.ask("/readyz")[0] == 200
+    assert web.ask("/.well-known/oauth-authorization-server")[0] == 200
+    assert web.ask("/oauth/authorize")[0] == 404
+    assert web.ask("/nowhere")[0] == 404

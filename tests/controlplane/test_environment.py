@@ -1,0 +1,158 @@
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from django.core.exceptions import ImproperlyConfigured
+
+from controlplane import environment as parse
+from controlplane.environment import Environment
+from controlplane.generate_keys import new_credential_key, new_signing_key
+
+SIGNING_KEY = new_signing_key()
+ELLIPTIC_KEY = (
+    generate_private_key(SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+)
+
+
+def faults(read, variables):
+    environment = Environment(variables)
+    read(environment)
+    with pytest.raises(ImproperlyConfigured) as refusal:
+        environment.refuse_faults()
+    return str(refusal.value)
+
+
+def test_a_variable_is_read_without_blanks_around_it():
+    assert Environment({"NAME": " value\n"}).text("NAME") == "value"
+
+
+def test_what_is_empty_counts_as_not_set():
+    assert Environment({"NAME": " "}).text("NAME", "default") == "default"
+
+
+def test_a_variable_may_come_as_a_file(tmp_path):
+    path = tmp_path / "secret"
+    path.write_text("from the file\n")
+
+    assert Environment({"NAME_FILE": str(path), "NAME": "not this"}).text("NAME") == "from the file"
+
+
+def test_a_file_that_is_not_there_is_told_by_its_variable():
+    assert "NAME_FILE" in faults(lambda environment: environment.text("NAME"), {"NAME_FILE": "/nowhere"})
+
+
+def test_all_faults_come_in_one_message_with_names_and_never_a_value():
+    def read(environment):
+        environment.text("FIRST", required=True)
+        environment.integer("SECOND", 1, least=1, most=9)
+        environment.switch("THIRD")
+
+    message = faults(read, {"SECOND": "canary", "THIRD": "canary"})
+
+    assert all(name in message for name in ("FIRST", "SECOND", "THIRD"))
+    assert "canary" not in message
+
+
+def test_without_a_fault_nothing_is_refused():
+    environment = Environment({})
+    environment.switch("NAME")
+
+    environment.refuse_faults()
+
+
+@pytest.mark.parametrize(("value", "number"), [("1", 1), ("9", 9), (" 5 ", 5)])
+def test_a_number_may_lie_at_its_bounds(value, number):
+    assert Environment({"NAME": value}).integer("NAME", 3, least=1, most=9) == number
+
+
+@pytest.mark.parametrize("value", ["0", "10", "1.5", "one", "-1", "--1", "1e3", "٣x"])
+def test_a_number_beyond_them_is_refused_with_both(value):
+    message = faults(lambda environment: environment.integer("NAME", 3, least=1, most=9), {"NAME": value})
+
+    assert "from 1 to 9" in message
+
+
+@pytest.mark.parametrize(("value", "is_on"), [("true", True), ("1", True), ("ON", True), ("no", False), ("0", False)])
+def test_a_switch_takes_the_usual_words(value, is_on):
+    assert Environment({"NAME": value}).switch("NAME") is is_on
+
+
+def test_a_switch_is_off_by_default_and_takes_no_other_word():
+    assert Environment({}).switch("NAME") is False
+    assert "true or false" in faults(lambda environment: environment.switch("NAME"), {"NAME": "maybe"})
+
+
+def test_names_are_divided_by_commas():
+    assert Environment({"NAME": "a, b,,c "}).names("NAME") == ("a", "b", "c")
+
+
+@pytest.mark.parametrize("value", ["https://web.example/", "https://web.example"])
+def test_an_address_has_no_slash_at_its_end(value):
+    assert parse.parse_url("https")(value) == "https://web.example"
+
+
+@pytest.mark.parametrize("value", ["web.example", "ftp://web.example", "https://", "//web.example"])
+def test_what_is_no_address_is_refused_with_the_schemes_allowed(value):
+    with pytest.raises(ValueError, match=r"http:// or https://"):
+        parse.parse_url("http", "https")(value)
+
+
+def test_networks_may_be_of_either_kind():
+    assert [str(network) for network in parse.parse_networks("10.0.0.0/8, ::1")] == ["10.0.0.0/8", "::1/128"]
+
+
+def test_a_network_with_host_bits_is_refused():
+    with pytest.raises(ValueError, match=r"10\.0\.0\.0/8"):
+        parse.parse_networks("10.0.0.1/8")
+
+
+def test_postgresql_gets_a_pool_and_sqlite_waits_for_its_writer():
+    postgresql = parse.parse_database("postgresql://user:secret@host:5432/name?sslmode=require")
+    sqlite = parse.parse_database("sqlite:////srv/floodgate.sqlite3")
+
+    assert postgresql["OPTIONS"]["pool"]
+    assert postgresql["OPTIONS"]["sslmode"] == "require"
+    assert sqlite["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
+    assert sqlite["OPTIONS"]["timeout"] == 5
+
+
+@pytest.mark.parametrize("value", ["mysql://host/name", "floodgate.sqlite3", ""])
+def test_no_other_database_is_taken(value):
+    with pytest.raises(ValueError, match="postgresql://"):
+        parse.parse_database(value)
+
+
+def test_several_credential_keys_are_kept_in_order():
+    keys = (new_credential_key(), new_credential_key())
+
+    assert parse.parse_credential_keys(",".join(keys)) == keys
+
+
+@pytest.mark.parametrize("value", ["canary", new_credential_key()[:-2]])
+def test_a_credential_key_that_is_none_is_refused_without_showing_it(value):
+    with pytest.raises(ValueError, match="32 random bytes") as refusal:
+        parse.parse_credential_keys(value)
+
+    assert value not in str(refusal.value)
+
+
+def test_a_signing_key_may_come_on_one_line():
+    assert parse.parse_signing_key(SIGNING_KEY.replace("\n", "\\n")) == SIGNING_KEY
+
+
+@pytest.mark.parametrize("value", ["canary", ELLIPTIC_KEY, parse.public_key_of(SIGNING_KEY)])
+def test_a_signing_key_is_a_private_rsa_key(value):
+    with pytest.raises(ValueError, match="RSA"):
+        parse.parse_signing_key(value)
+
+
+@pytest.mark.parametrize("value", ["canary", SIGNING_KEY])
+def test_a_verification_key_is_a_public_rsa_key(value):
+    with pytest.raises(ValueError, match="RSA"):
+        parse.parse_verification_key(value)
+
+
+def test_the_verification_key_follows_from_the_signing_key():
+    public = parse.public_key_of(SIGNING_KEY)
+
+    assert parse.parse_verification_key(public) == public
+    assert parse.public_key_of("") == ""

@@ -1,0 +1,81 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from controlplane.generate_keys import as_variables
+from tests.architecture.sources import ROOT
+
+PRODUCTION = {
+    **dict(line.split("=", 1) for line in as_variables().splitlines()),
+    "DATABASE_URL": "postgresql://floodgate:secret@db.example/floodgate",
+    "FLOODGATE_WEB_URL": "https://floodgate.example",
+    "FLOODGATE_RELAY_URL": "wss://relay.floodgate.example",
+    "FLOODGATE_TRUSTED_PROXIES": "10.0.0.0/8",
+}
+
+
+def manage(*arguments, **variables):
+    """Run manage.py as an operator would, with nothing else in the environment."""
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    command = [sys.executable, str(ROOT / "manage.py"), *arguments]
+    return subprocess.run(command, env={**inherited, **variables}, capture_output=True, text=True, check=False)
+
+
+def setting(name, **variables):
+    code = f"from django.conf import settings; print(repr(settings.{name}))"
+    return manage("shell", "--no-imports", "--command", code, **variables).stdout.strip()
+
+
+def test_an_empty_environment_stops_the_start_and_names_all_that_is_missing():
+    result = manage("check")
+
+    assert result.returncode == 2
+    names = ("SECRET_KEY", "FLOODGATE_CREDENTIAL_KEYS", "FLOODGATE_SIGNING_KEY", "DATABASE_URL")
+    assert all(name in result.stderr for name in names)
+    assert "Traceback" not in result.stderr
+
+
+def test_a_wrong_value_is_told_by_name_and_never_shown():
+    result = manage("check", **{**PRODUCTION, "FLOODGATE_CREDENTIAL_KEYS": "canary", "REDIS_URL": "canary"})
+
+    assert result.returncode == 2
+    assert "FLOODGATE_CREDENTIAL_KEYS" in result.stderr
+    assert "REDIS_URL" in result.stderr
+    assert "canary" not in result.stderr
+
+
+def test_s32_djangos_own_deployment_checks_find_nothing():
+    result = manage("check", "--deploy", "--fail-level", "WARNING", **PRODUCTION)
+
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_demo_needs_no_variable_but_its_own():
+    assert manage("check", FLOODGATE_DEMO="1").returncode == 0
+
+
+def test_a_relay_starts_with_the_public_key_alone():
+    variables = {**PRODUCTION, "FLOODGATE_SIGNING_KEY": ""}
+    public = setting("VERIFICATION_KEY", **PRODUCTION).strip("'")
+
+    assert manage("check", **variables, FLOODGATE_VERIFICATION_KEY=public).returncode == 0
+
+
+def test_stack_traces_are_never_on_by_default():
+    assert setting("DEBUG", **PRODUCTION) == "False"
+
+
+@pytest.mark.parametrize("name", ["CELERY_BROKER_URL", "CHANNEL_LAYER_URL"])
+def test_one_redis_serves_all_unless_told_otherwise(name):
+    given = {**PRODUCTION, "REDIS_URL": "redis://redis.example:6379/3"}
+
+    assert setting("REDIS_URL", **given) in setting(name.replace("CHANNEL_LAYER_URL", "CHANNEL_LAYERS"), **given)
+
+
+def test_only_the_hosts_of_this_installation_are_answered():
+    assert "floodgate.example" in setting("ALLOWED_HOSTS", **PRODUCTION)
+    assert setting("ALLOWED_HOSTS", **PRODUCTION, FLOODGATE_ALLOWED_HOSTS="a.example,b.example") == (
+        "['a.example', 'b.example']"
+    )
