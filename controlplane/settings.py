@@ -11,6 +11,7 @@ from celery.schedules import crontab
 from controlplane import environment as parse
 from controlplane.environment import Environment
 from controlplane.logs import log_configuration
+from controlplane.navigation import SIDEBAR
 
 PROJECT_DIRECTORY = Path(__file__).resolve().parent.parent
 KIB = 1024
@@ -116,6 +117,7 @@ _CONTEXT_PROCESSORS = [
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [PROJECT_DIRECTORY / "controlplane" / "templates"],  # before the apps': the admin's first page is ours
         "APP_DIRS": True,
         "OPTIONS": {"context_processors": _CONTEXT_PROCESSORS},
     }
@@ -159,6 +161,19 @@ _STATIC_STORAGE = (
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": _STATIC_STORAGE},
+}
+
+# The admin, under Unfold.
+UNFOLD = {
+    "SITE_TITLE": "Floodgate",
+    "SITE_HEADER": "Floodgate",
+    "SITE_SUBHEADER": "Administration",
+    "SITE_SYMBOL": "water_damage",
+    "SITE_URL": None,
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "DASHBOARD_CALLBACK": "tenants.admin.dashboard.with_counts",
+    "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": SIDEBAR},
 }
 
 # OAuth. Clients, tokens and their storage are the library's, the endpoints ours: docs/decisions/0003-token-endpoint.md.

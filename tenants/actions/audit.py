@@ -18,6 +18,9 @@ class AuditEvent(StrEnum):
     TENANT_CHANGED = "tenant_changed"
     TENANT_SUSPENDED = "tenant_suspended"
     TENANT_RESUMED = "tenant_resumed"
+    PERSON_CREATED = "person_created"
+    PERSON_CHANGED = "person_changed"
+    PASSWORD_SET = "password_set"  # noqa: S105 - what happened
     MEMBER_ADDED = "member_added"
     MEMBER_ROLE_CHANGED = "member_role_changed"
     MEMBER_REMOVED = "member_removed"

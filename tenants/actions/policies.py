@@ -70,6 +70,21 @@ def create_draft(
 
 
 @transaction.atomic
+def set_note(draft: PolicyVersion, note: str, *, acting_user: User) -> PolicyVersion:
+    """Say why there is this version.
+
+    Raises:
+        VersionImmutable: the version was published.
+        ValidationError: the note is too long.
+    """
+    draft = locked(PolicyVersion.objects, draft)
+    _refuse_published(draft)
+    changes = change_fields(draft, {"note": note})
+    record(AuditEvent.DRAFT_CHANGED, draft, acting_user, tenant_id=draft.policy.tenant_id, changes=changes)
+    return draft
+
+
+@transaction.atomic
 def set_zones(draft: PolicyVersion, zones: Iterable[ZonePolicy], *, acting_user: User) -> PolicyVersion:
     """Put ``zones`` in place of a draft's.
 

@@ -8,6 +8,7 @@ class LogEntryManager(models.Manager["LogEntry"]):
     def get_for_object(self, instance: models.Model) -> models.QuerySet[LogEntry]: ...
 
 class LogEntry(models.Model):
+    content_type = models.ForeignKey("contenttypes.ContentType", on_delete=models.CASCADE)
     class Action:
         CREATE: ClassVar[int]
         UPDATE: ClassVar[int]

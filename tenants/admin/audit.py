@@ -1,0 +1,54 @@
+"""The pages of the audit log: to read and search, never to change."""
+
+from typing import Any
+
+from auditlog.models import LogEntry
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.decorators import display
+
+from tenants.admin.pages import ActionPages
+
+admin.site.unregister(LogEntry)
+
+
+@admin.register(LogEntry)
+class AuditPages(ActionPages):
+    """List and page of entries."""
+
+    list_display = ("timestamp", "who", "event", "thing", "what_changed")
+    list_select_related = ("actor", "content_type")
+    list_filter = ("timestamp", "action", "content_type", "actor")
+    search_fields = ("object_repr", "actor__username", "object_pk")
+    readonly_fields = ("timestamp", "who", "event", "thing", "what_changed", "object_pk")
+    fields = readonly_fields
+    empty_hint = "Each change of control data is written down here, with who did it, and old and new values."
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """The history button of each page asks for one row's entries."""
+        return lookup == "object_pk__exact" or super().lookup_allowed(lookup, value, request)
+
+    @display(description="Who", ordering="actor__username")
+    def who(self, entry: LogEntry) -> str:
+        """The person, or that a client did it itself."""
+        return str(entry.actor) if entry.actor else "a client itself"
+
+    @display(description="What happened")
+    def event(self, entry: LogEntry) -> str:
+        """The event in words."""
+        return str(_additional(entry).get("event", "")).replace("_", " ")
+
+    @display(description="To what", ordering="object_repr")
+    def thing(self, entry: LogEntry) -> str:
+        """Kind and name."""
+        return f"{entry.content_type.name} {entry.object_repr}"
+
+    @display(description="Old and new")
+    def what_changed(self, entry: LogEntry) -> str:
+        """Each field with both values."""
+        pairs: dict[str, list[str]] = entry.changes or {}
+        return "; ".join(f"{field}: {old or 'none'} → {new or 'none'}" for field, (old, new) in pairs.items())
+
+
+def _additional(entry: LogEntry) -> dict[str, Any]:
+    return entry.additional_data or {}

@@ -1,0 +1,55 @@
+"""The pages of channels."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.decorators import display
+
+from tenants.actions.channels import change_channel, create_channel, delete_channel
+from tenants.admin.forms import OwnedForm
+from tenants.admin.pages import ActionPages
+from tenants.models.channels import Channel
+from tenants.models.members import User
+
+
+@admin.register(Channel)
+class ChannelPages(ActionPages):
+    """List and page of channels."""
+
+    form = OwnedForm
+    may_add = may_change = may_delete = True
+    list_display = ("name", "tenant", "platform_connection", "leads_to", "scope", "throttle_policy")
+    list_select_related = ("tenant", "platform_connection", "throttle_policy")
+    list_filter = ("tenant", "platform_connection")
+    search_fields = ("name", "platform_channel", "tenant__name")
+    empty_hint = (
+        "A channel is what clients connect to by name. It leads through a platform connection: add one of those first."
+    )
+    fieldsets = (
+        (None, {"fields": (("tenant", "name"), "scope")}),
+        ("Where it leads", {"fields": ("platform_connection", ("maps_to", "platform_channel"))}),
+        ("Limits", {"fields": ("throttle_policy",)}),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Channel | None = None) -> tuple[str, ...]:
+        """A channel never changes its tenant."""
+        return ("tenant",) if obj else ()
+
+    @display(description="Leads to")
+    def leads_to(self, channel: Channel) -> str:
+        """What the platform calls it."""
+        return channel.effective_platform_channel
+
+    def create_by_action(self, user: User, values: dict[str, Any]) -> Channel:
+        """Make the channel."""
+        return create_channel(values.pop("tenant"), acting_user=user, **values)
+
+    def change_by_action(self, user: User, row: Channel, values: Mapping[str, Any]) -> None:
+        """Change where it leads, its scope and its limits."""
+        change_channel(row, values, acting_user=user)
+
+    def delete_by_action(self, user: User, row: Channel) -> None:
+        """Delete it."""
+        delete_channel(row, acting_user=user)

@@ -1,0 +1,183 @@
+"""What all pages of control data share: they change things by actions only, and ask before they end something."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import IntegrityError
+from django.db.models import Model
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from unfold.admin import ModelAdmin
+
+from relay.throttle.policy import PolicyRefused
+from tenants.actions.policies import VersionImmutable, VersionNotPublishable
+from tenants.models.members import User
+
+REFUSALS = (ValidationError, IntegrityError, PolicyRefused, VersionImmutable, VersionNotPublishable)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a page asks before it does what matters; the button names what it does."""
+
+    title: str
+    consequence: str
+    button: str
+
+
+class ActionPages(ModelAdmin):
+    """Pages of one kind of row. Subclasses say by which actions rows are created, changed and deleted.
+
+    Only administrators come here: members of a tenant have the portal.
+    """
+
+    actions = ()  # Django's bulk deletion goes round the actions
+    warn_unsaved_form = True
+    list_fullwidth = True
+    may_add = may_change = may_delete = False
+    empty_hint = "What is created is listed here."
+
+    def create_by_action(self, user: User, values: dict[str, Any]) -> Model:
+        """Create a row from a form's values. Asked only where ``may_add``."""
+        raise NotImplementedError
+
+    def change_by_action(self, user: User, row: Any, values: Mapping[str, Any]) -> None:
+        """Change a row; ``values`` are those that the form changed. Asked only where ``may_change``."""
+        raise NotImplementedError
+
+    def delete_by_action(self, user: User, row: Any) -> None:
+        """Delete a row. Asked only where ``may_delete``."""
+        raise NotImplementedError
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Administrators only."""
+        return is_administrator(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Administrators only."""
+        return is_administrator(request)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Administrators, where rows can be added."""
+        return self.may_add and is_administrator(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Administrators, where rows can be changed."""
+        return self.may_change and is_administrator(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Administrators, where rows can be deleted."""
+        return self.may_delete and is_administrator(request)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, object] | None = None,
+    ) -> HttpResponse:
+        """Tell people why an action refused, where Django would answer 500."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except REFUSALS as refusal:
+            tell_refusal(request, refusal)
+            return HttpResponseRedirect(request.get_full_path())
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Tell people why an action refused, on the page of what stays."""
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except REFUSALS as refusal:
+            tell_refusal(request, refusal)
+            return HttpResponseRedirect(self.address_of(object_id))
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The audit log of one row."""
+        query = urlencode({"object_pk__exact": object_id})
+        return HttpResponseRedirect(f"{reverse('admin:auditlog_logentry_changelist')}?{query}")
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+        """Store by an action, and go on with what the action stored."""
+        values = {name: form.cleaned_data[name] for name in form.changed_data if name in form.cleaned_data}
+        if change:
+            self.change_by_action(acting_user(request), obj, values)
+            return
+        stored = self.create_by_action(acting_user(request), values)
+        vars(obj).update(vars(stored))
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: Any) -> None:
+        """Nothing: the action stored many-to-many fields too."""
+
+    def delete_model(self, request: HttpRequest, obj: Model) -> None:
+        """Delete by an action."""
+        self.delete_by_action(acting_user(request), obj)
+
+    def row_or_404(self, request: HttpRequest, object_id: str) -> Any:
+        """The row of a button's address.
+
+        Raises:
+            Http404: there is none.
+            PermissionDenied: for everybody but administrators.
+        """
+        acting_user(request)
+        row = self.get_object(request, object_id)
+        if row is None:
+            raise Http404
+        return row
+
+    def confirmation(self, request: HttpRequest, row: Model, question: Question) -> TemplateResponse:
+        """The page that asks; its form posts to the same address, so no link does what matters."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": question.title,
+            "question": question,
+            "back": self.address_of(row.pk),
+            "opts": self.opts,
+        }
+        return TemplateResponse(request, "tenants/admin/confirmation.html", context)
+
+    def address_of(self, row_id: object) -> str:
+        """Where a row's page is."""
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[row_id])
+
+    def back_to(self, request: HttpRequest, row: Model, sentence: str) -> HttpResponse:
+        """Say what was done, on the row's page."""
+        messages.success(request, sentence)
+        return HttpResponseRedirect(self.address_of(row.pk))
+
+
+def is_administrator(request: HttpRequest) -> bool:
+    """Tell whether an administrator asks."""
+    return request.user.is_active and request.user.is_superuser
+
+
+def acting_user(request: HttpRequest) -> User:
+    """Who asks, for the audit log.
+
+    Raises:
+        PermissionDenied: it is no administrator.
+    """
+    if not isinstance(request.user, User) or not is_administrator(request):
+        raise PermissionDenied
+    return request.user
+
+
+def tell_refusal(request: HttpRequest, refusal: Exception) -> None:
+    """Show why an action refused, in its own words; the database's words never."""
+    if isinstance(refusal, ValidationError):
+        sentences = refusal.messages
+    elif isinstance(refusal, IntegrityError):
+        sentences = ["Not saved: something refers to it, its name is taken, or it belongs to another tenant."]
+    else:
+        sentences = [str(refusal)]
+    for sentence in sentences:
+        messages.error(request, sentence)

@@ -1,0 +1,106 @@
+"""The pages of tenants."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest, HttpResponse
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+
+from tenants.actions.tenants import change_tenant, create_tenant, resume_tenant, suspend_tenant
+from tenants.admin.forms import ModelForm
+from tenants.admin.pages import ActionPages, Question, acting_user
+from tenants.models.members import User
+from tenants.models.tenants import Tenant
+
+STATE_LABELS = {"Active": "success", "Suspended": "danger"}
+
+
+class TenantForm(ModelForm):
+    """Offers only the tenant's own policies."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        """Narrow the choices down."""
+        super().__init__(*arguments, **named)
+        if "throttle_policy" in self.fields:
+            field: Any = self.fields["throttle_policy"]
+            field.queryset = field.queryset.filter(tenant=self.instance.pk)
+
+
+@admin.register(Tenant)
+class TenantPages(ActionPages):
+    """List, page and buttons of tenants."""
+
+    form = TenantForm
+    may_add = may_change = True
+    list_display = ("name", "slug", "state", "client_count", "channel_count")
+    search_fields = ("name", "slug")
+    list_filter = ("is_active",)
+    readonly_fields = ("state", "id", "created_at")
+    actions_detail = ("suspend", "resume")
+    empty_hint = "A tenant is a customer. Add one, then a platform connection, a channel and a client for it."
+
+    def get_fieldsets(self, request: HttpRequest, obj: Tenant | None = None) -> Any:
+        """Name and slug first; limits once there is somebody to limit."""
+        if obj is None:
+            return ((None, {"fields": ("name", "slug")}),)
+        return (
+            (None, {"fields": ("name", "slug", "state", "throttle_policy")}),
+            ("Record", {"fields": (("id", "created_at"),)}),
+        )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Tenant]:
+        """With what is counted in the list."""
+        counts = {"clients_": Count("clients", distinct=True), "channels_": Count("channels", distinct=True)}
+        return Tenant.objects.visible_to(acting_user(request)).annotate(**counts)
+
+    @display(description="State", label=STATE_LABELS, ordering="is_active")
+    def state(self, tenant: Tenant) -> str:
+        """Active or suspended."""
+        return "Active" if tenant.is_active else "Suspended"
+
+    @display(description="Clients", ordering="clients_")
+    def client_count(self, tenant: Any) -> int:
+        """How many clients."""
+        return int(tenant.clients_)
+
+    @display(description="Channels", ordering="channels_")
+    def channel_count(self, tenant: Any) -> int:
+        """How many channels."""
+        return int(tenant.channels_)
+
+    @action(description="Suspend", url_path="suspend", icon="block", variant=ActionVariant.DANGER)
+    def suspend(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask, then suspend."""
+        tenant = self.row_or_404(request, object_id)
+        if request.method != "POST":
+            consequence = "Its clients get no tokens, and their open connections are closed within a second (4503)."
+            return self.confirmation(request, tenant, Question(f"Suspend {tenant}?", consequence, f"Suspend {tenant}"))
+        suspend_tenant(tenant, acting_user=acting_user(request))
+        return self.back_to(request, tenant, f"{tenant} is suspended.")
+
+    @action(description="Resume", url_path="resume", icon="play_arrow", variant=ActionVariant.SUCCESS)
+    def resume(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask, then resume."""
+        tenant = self.row_or_404(request, object_id)
+        if request.method != "POST":
+            consequence = "Its clients may connect again at once, with the tokens they have."
+            return self.confirmation(request, tenant, Question(f"Resume {tenant}?", consequence, f"Resume {tenant}"))
+        resume_tenant(tenant, acting_user=acting_user(request))
+        return self.back_to(request, tenant, f"{tenant} is active again.")
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+        """Only the button that changes something."""
+        tenant = self.get_object(request, object_id)
+        unwanted = "resume" if tenant is None or tenant.is_active else "suspend"
+        return [button for button in super().get_actions_detail(request, object_id) if button.path != unwanted]
+
+    def create_by_action(self, user: User, values: dict[str, Any]) -> Tenant:
+        """Found the tenant."""
+        return create_tenant(acting_user=user, **values)
+
+    def change_by_action(self, user: User, row: Tenant, values: Mapping[str, Any]) -> None:
+        """Change name, slug and shared limits."""
+        change_tenant(row, values, acting_user=user)

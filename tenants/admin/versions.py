@@ -1,0 +1,177 @@
+"""The pages of policy versions: drafts with their zones as a form, published ones to read, copy and roll back to."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.loader import render_to_string
+from unfold.admin import StackedInline
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+
+from tenants.actions import policies as actions
+from tenants.admin.pages import REFUSALS, ActionPages, Question, acting_user, tell_refusal
+from tenants.limits import in_words_all
+from tenants.models.members import User
+from tenants.models.policies import PolicyVersion
+from tenants.models.zones import ThrottleZone
+
+STATE_LABELS = {"Draft": "warning", "Published": "success", "Retired": "default"}
+
+
+class ZoneForms(StackedInline):
+    """The zones of a version; whatever ZonePolicy refuses stands at the field at fault."""
+
+    model = ThrottleZone
+    extra = 0
+    fields = (
+        ("name", "scope"),
+        ("counted", "direction"),
+        ("permits", "period_seconds"),
+        ("burst", "delay"),
+        ("beyond", "close_after_waiting_seconds"),
+    )
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Drafts only."""
+        return _is_draft(obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Drafts only."""
+        return _is_draft(obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Drafts only."""
+        return _is_draft(obj)
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Whoever sees the version."""
+        return True
+
+
+@admin.register(PolicyVersion)
+class VersionPages(ActionPages):
+    """List, page and buttons of versions."""
+
+    may_change = may_delete = True
+    inlines = (ZoneForms,)
+    list_display = ("__str__", "tenant", "state_label", "note", "published_at", "published_by")
+    list_select_related = ("policy__tenant", "published_by")
+    list_filter = ("state", "policy__tenant", "policy")
+    search_fields = ("policy__name", "note")
+    ordering = ("policy__tenant__name", "policy__name", "-number")
+    readonly_fields = ("policy", "number", "state_label", "sentences", "created_by", "published_by", "published_at")
+    actions_detail = ("publish", "copy_to_draft", "roll_back")
+    empty_hint = "Versions come from policies: add a policy, and its first draft opens."
+    fieldsets = (
+        (None, {"fields": (("policy", "number", "state_label"), "note", "sentences")}),
+        ("Record", {"fields": (("created_by", "published_by", "published_at"),)}),
+    )
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Drafts only: what was published never changes."""
+        return super().has_change_permission(request, obj) and (obj is None or _is_draft(obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Drafts only."""
+        return super().has_delete_permission(request, obj) and (obj is None or _is_draft(obj))
+
+    @display(description="Tenant", ordering="policy__tenant__name")
+    def tenant(self, version: PolicyVersion) -> str:
+        """Whose it is."""
+        return str(version.policy.tenant)
+
+    @display(description="State", label=STATE_LABELS, ordering="state")
+    def state_label(self, version: PolicyVersion) -> str:
+        """Draft, published or retired."""
+        return version.get_state_display()
+
+    @display(description="In words")
+    def sentences(self, version: PolicyVersion) -> str:
+        """What it says, as it was stored last."""
+        return render_to_string(
+            "tenants/admin/sentences.html", {"sentences": in_words_all(version.zone_policies()), "version": version}
+        )
+
+    @action(description="Publish", url_path="publish", icon="rocket_launch", variant=ActionVariant.PRIMARY)
+    def publish(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask, then put the stored draft in force."""
+        version = self.row_or_404(request, object_id)
+        if request.method != "POST":
+            consequence = "Relays enforce it within a second, on open connections too. After that it never changes."
+            return self.confirmation(
+                request, version, Question(f"Publish {version}?", consequence, f"Publish version {version.number}")
+            )
+        return self._done(request, version, actions.publish_version, "is in force.")
+
+    @action(description="Roll back to this", url_path="roll-back", icon="history", variant=ActionVariant.WARNING)
+    def roll_back(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask, then publish a copy."""
+        version = self.row_or_404(request, object_id)
+        if request.method != "POST":
+            consequence = (
+                "A copy of it is published: relays enforce it within a second. The history keeps every version."
+            )
+            question = Question(
+                f"Roll back to version {version.number}?", consequence, f"Roll back to version {version.number}"
+            )
+            return self.confirmation(request, version, question)
+        return self._done(request, version, actions.roll_back, "is in force.")
+
+    @action(description="Copy to a draft", url_path="copy-to-draft", icon="content_copy")
+    def copy_to_draft(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask, then begin a draft with the same zones."""
+        version = self.row_or_404(request, object_id)
+        if request.method != "POST":
+            consequence = "Nothing changes for anybody before you publish the draft."
+            return self.confirmation(
+                request, version, Question(f"Copy version {version.number} to a draft?", consequence, "Copy to a draft")
+            )
+        draft = actions.create_draft(version.policy, copy_of=version, acting_user=acting_user(request))
+        return self.back_to(request, draft, f"{draft} has the zones of version {version.number}.")
+
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+        """Only the buttons that fit the version's state."""
+        version = self.get_object(request, object_id)
+        fitting = {"draft": {"publish"}, "published": {"copy-to-draft"}, "retired": {"copy-to-draft", "roll-back"}}
+        wanted = fitting[version.state] if version else set()
+        return [button for button in super().get_actions_detail(request, object_id) if button.path in wanted]
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: Any) -> None:
+        """Put the zones of the form in place of the draft's."""
+        kept = [zone for zone in formset.forms if zone.has_changed() or zone.instance.pk]
+        zones = [zone.instance.as_policy() for zone in kept if zone not in formset.deleted_forms]
+        actions.set_zones(form.instance, zones, acting_user=acting_user(request))
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: Any) -> None:
+        """Store the zones, if anything of them changed."""
+        for formset in formsets:
+            if formset.has_changed():
+                self.save_formset(request, form, formset, change)
+
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:  # noqa: FBT001, FBT002 - Django's signature
+        """Nothing: the audit log says it."""
+        return ""
+
+    def change_by_action(self, user: User, row: PolicyVersion, values: Mapping[str, Any]) -> None:
+        """Change the note."""
+        if "note" in values:
+            actions.set_note(row, values["note"], acting_user=user)
+
+    def delete_by_action(self, user: User, row: PolicyVersion) -> None:
+        """Throw a draft away."""
+        actions.delete_draft(row, acting_user=user)
+
+    def _done(self, request: HttpRequest, version: PolicyVersion, act: Any, outcome: str) -> HttpResponse:
+        try:
+            result = act(version, acting_user=acting_user(request))
+        except REFUSALS as refusal:
+            tell_refusal(request, refusal)
+            return HttpResponseRedirect(self.address_of(version.pk))
+        return self.back_to(request, result, f"{result.policy} version {result.number} {outcome}")
+
+
+def _is_draft(version: Model | None) -> bool:
+    return isinstance(version, PolicyVersion) and version.is_draft
