@@ -11,6 +11,9 @@ for model in [model for model in admin.site._registry if model._meta.app_label n
     admin.site.unregister(model)
 
 
+admin.site.index_title = "Overview"
+
+
 @admin.register(PeriodicTask)
 class JobPages(ActionPages):
     """List and page of jobs; when they run is said in the settings."""

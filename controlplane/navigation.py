@@ -1,4 +1,4 @@
-"""The admin's sidebar: groups of pages, in the order in which somebody sets up a tenant."""
+"""The admin's sidebar, in the order in which somebody sets up a tenant, and its colour."""
 
 from django.urls import reverse_lazy
 
@@ -7,6 +7,19 @@ def _page(title: str, icon: str, name: str) -> dict[str, object]:
     return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{name}")}
 
 
+PRIMARY_COLORS = {  # Tailwind's blue: 600 on white is 5.2 : 1
+    "50": "oklch(97% .014 254.604)",
+    "100": "oklch(93.2% .032 255.585)",
+    "200": "oklch(88.2% .059 254.128)",
+    "300": "oklch(80.9% .105 251.813)",
+    "400": "oklch(70.7% .165 254.624)",
+    "500": "oklch(62.3% .214 259.815)",
+    "600": "oklch(54.6% .245 262.881)",
+    "700": "oklch(48.8% .243 264.376)",
+    "800": "oklch(42.4% .199 265.638)",
+    "900": "oklch(37.9% .146 265.522)",
+    "950": "oklch(28.2% .091 267.935)",
+}
 SIDEBAR = [
     {"items": [_page("Overview", "dashboard", "index")]},
     {

@@ -7,11 +7,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from celery.schedules import crontab
+from django.templatetags.static import static
 
 from controlplane import environment as parse
 from controlplane.environment import Environment
 from controlplane.logs import log_configuration
-from controlplane.navigation import SIDEBAR
+from controlplane.navigation import PRIMARY_COLORS, SIDEBAR
 
 PROJECT_DIRECTORY = Path(__file__).resolve().parent.parent
 KIB = 1024
@@ -125,6 +126,7 @@ TEMPLATES = [
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
+FORMAT_MODULE_PATH = ["controlplane.formats"]  # times as 2026-11-24 05:38:48 UTC
 LOGGING = log_configuration(LOG_LEVEL)
 
 # People. Their passwords keep a slow hash; the last hasher is for generated 256-bit secrets alone.
@@ -173,6 +175,11 @@ UNFOLD = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "tenants.admin.dashboard.with_counts",
+    "STYLES": [lambda _request: static("controlplane/admin.css")],
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("controlplane/icon.svg")}
+    ],
+    "COLORS": {"primary": PRIMARY_COLORS},
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": SIDEBAR},
 }
 

@@ -8,19 +8,22 @@ from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
+from django.utils.formats import date_format
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from tenants.actions import clients as actions
 from tenants.admin.forms import OwnedForm
 from tenants.admin.pages import ActionPages, Question, acting_user
-from tenants.limits import in_words_all, limits_of_client
-from tenants.models.clients import OAuthClient
+from tenants.limits import limits_of_client
+from tenants.models.clients import EVER, OAuthClient
 from tenants.models.members import User
+from tenants.zone_words import in_words_all
 
 STATE_LABELS = {"Active": "success", "Disabled": "danger"}
 SECRET = "issued_secret"  # noqa: S105 - a name
-SHOWN = ("tenant", "state", "client_id", "secret", "tokens_valid_from", "limits_in_force", "created", "updated")
+SHOWN = ("tenant", "state", "client_id", "secret", "tokens_revoked", "limits_in_force", "created", "updated")
 
 
 class ClientForm(OwnedForm):
@@ -29,7 +32,7 @@ class ClientForm(OwnedForm):
     class Meta:
         model = OAuthClient
         fields = ("tenant", "name", "channels", "scopes", "token_life_seconds", "throttle_policy")
-        widgets = {"channels": CheckboxSelectMultiple}
+        widgets = {"channels": CheckboxSelectMultiple, "scopes": UnfoldAdminTextInputWidget}
 
 
 admin.site.unregister(OAuthClient)  # the OAuth library brought a page of its own
@@ -51,10 +54,10 @@ class ClientPages(ActionPages):
     )
     add_fieldsets = ((None, {"fields": ("tenant", "name", "scopes", "token_life_seconds")}),)
     fieldsets = (
-        (None, {"fields": (("name", "tenant", "state"), ("client_id", "secret"))}),
+        (None, {"fields": (("name", "tenant", "state"), "client_id", "secret")}),
         ("What it may use", {"fields": ("channels", "scopes", "token_life_seconds")}),
         ("What limits it", {"fields": ("throttle_policy", "limits_in_force")}),
-        ("Record", {"fields": (("tokens_valid_from", "created", "updated"),)}),
+        ("Record", {"fields": (("tokens_revoked", "created", "updated"),)}),
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: OAuthClient | None = None) -> tuple[str, ...]:
@@ -74,6 +77,13 @@ class ClientPages(ActionPages):
     def secret(self, client: OAuthClient) -> str:
         """Its last four letters; the rest was shown once."""
         return f"ends in {client.secret_last_four}. It was shown once; rotate it if it is lost."
+
+    @display(description="All tokens revoked")
+    def tokens_revoked(self, client: OAuthClient) -> str:
+        """When that was last done."""
+        if client.tokens_valid_from == EVER:
+            return "never"
+        return f"those issued before {date_format(client.tokens_valid_from, 'DATETIME_FORMAT')}"
 
     @display(description="Channels")
     def channel_names(self, client: OAuthClient) -> str:
@@ -107,7 +117,7 @@ class ClientPages(ActionPages):
         client = self.row_or_404(request, object_id)
         if request.method != "POST":
             consequence = "Its open connections are closed within a second (4502). It may ask for new tokens at once."
-            question = Question(f"End all tokens of {client}?", consequence, f"Revoke the tokens of {client}")
+            question = Question(f"End all tokens of {client}?", consequence, f"Revoke the tokens of {client}", "danger")
             return self.confirmation(request, client, question)
         actions.revoke_client_tokens(client, acting_user=acting_user(request))
         return self.back_to(request, client, f"All tokens of {client} are revoked.")
@@ -120,7 +130,9 @@ class ClientPages(ActionPages):
             consequence = (
                 "It gets no tokens, those it has are revoked, its connections are closed within a second (4502)."
             )
-            return self.confirmation(request, client, Question(f"Disable {client}?", consequence, f"Disable {client}"))
+            return self.confirmation(
+                request, client, Question(f"Disable {client}?", consequence, f"Disable {client}", "danger")
+            )
         actions.disable_client(client, acting_user=acting_user(request))
         return self.back_to(request, client, f"{client} is disabled.")
 

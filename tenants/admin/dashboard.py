@@ -25,7 +25,7 @@ def _cards() -> list[dict[str, object]]:
     rows = (
         ("Tenants", "tenant", tenants, f"{tenants.filter(is_active=False).count()} suspended"),
         ("OAuth clients", "oauthclient", clients, f"{clients.filter(is_active=False).count()} disabled"),
-        ("Channels", "channel", Channel.objects.all(), "names that clients connect to"),
+        ("Channels", "channel", Channel.objects.all(), "names to connect to"),
         ("Policies in force", "throttlepolicy", PolicyVersion.objects.published(), "published versions"),
     )
     return [

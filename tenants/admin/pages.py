@@ -6,9 +6,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError
 from django.db.models import Model
+from django.forms import Textarea
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -28,6 +30,7 @@ class Question:
     title: str
     consequence: str
     button: str
+    variant: str = "primary"
 
 
 class ActionPages(ModelAdmin):
@@ -36,7 +39,8 @@ class ActionPages(ModelAdmin):
     Only administrators come here: members of a tenant have the portal.
     """
 
-    actions = ()  # Django's bulk deletion goes round the actions
+    actions = None  # Django's bulk deletion goes round ours
+    compressed_fields = False
     warn_unsaved_form = True
     list_fullwidth = True
     may_add = may_change = may_delete = False
@@ -104,6 +108,16 @@ class ActionPages(ModelAdmin):
         """The audit log of one row."""
         query = urlencode({"object_pk__exact": object_id})
         return HttpResponseRedirect(f"{reverse('admin:auditlog_logentry_changelist')}?{query}")
+
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **options: Any) -> Any:
+        """Without buttons that open other pages in small windows, and with text areas of three lines."""
+        field: Any = super().formfield_for_dbfield(db_field, request, **options)
+        widget = getattr(field, "widget", None)
+        if isinstance(widget, RelatedFieldWidgetWrapper):
+            field.widget = widget.widget
+        if isinstance(widget, Textarea):
+            widget.attrs["rows"] = 3
+        return field
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         """Store by an action, and go on with what the action stored."""

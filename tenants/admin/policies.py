@@ -10,11 +10,12 @@ from django.urls import reverse
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
-from tenants.actions.policies import create_draft, create_policy, delete_policy, rename_policy
+from relay.throttle.policy import default_zones
+from tenants.actions.policies import create_draft, create_policy, delete_policy, rename_policy, set_zones
 from tenants.admin.pages import ActionPages, Question, acting_user
-from tenants.limits import in_words_all
 from tenants.models.members import User
 from tenants.models.policies import PolicyVersion, ThrottlePolicy
+from tenants.zone_words import in_words_all
 
 
 @admin.register(ThrottlePolicy)
@@ -28,7 +29,7 @@ class PolicyPages(ActionPages):
     search_fields = ("name", "tenant__name")
     actions_detail = ("begin_draft",)
     readonly_fields = ("zones_in_force", "users", "history")
-    empty_hint = "A policy is a set of limits. Add one, give its draft zones, publish it, then choose it for a client."
+    empty_hint = "A policy is a set of limits. Add one, change its zones, publish it, then choose it for a client."
 
     def get_fieldsets(self, request: HttpRequest, obj: ThrottlePolicy | None = None) -> Any:
         """A name first; limits come with the first draft."""
@@ -52,7 +53,7 @@ class PolicyPages(ActionPages):
         """The zones of the published version, in words."""
         version = policy.versions.published().first()
         sentences = in_words_all(version.zone_policies()) if version else []
-        return render_to_string("tenants/admin/sentences.html", {"sentences": sentences, "version": version})
+        return render_to_string("tenants/admin/sentences.html", {"sentences": sentences})
 
     @display(description="Used by")
     def users(self, policy: ThrottlePolicy) -> str:
@@ -85,8 +86,10 @@ class PolicyPages(ActionPages):
         return HttpResponseRedirect(reverse("admin:tenants_policyversion_change", args=[draft.pk]))
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> HttpResponse:
-        """Go on with the first draft: a policy without one says nothing."""
-        draft = create_draft(obj, note="First version", acting_user=acting_user(request))
+        """Go on with the first draft, which begins with Floodgate's defaults: a policy without zones says nothing."""
+        user = acting_user(request)
+        draft = create_draft(obj, note="First version", acting_user=user)
+        set_zones(draft, default_zones(), acting_user=user)
         return HttpResponseRedirect(reverse("admin:tenants_policyversion_change", args=[draft.pk]))
 
     def create_by_action(self, user: User, values: dict[str, Any]) -> ThrottlePolicy:

@@ -6,18 +6,22 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.loader import render_to_string
 from unfold.admin import StackedInline
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from tenants.actions import policies as actions
 from tenants.admin.pages import REFUSALS, ActionPages, Question, acting_user, tell_refusal
-from tenants.limits import in_words_all
 from tenants.models.members import User
 from tenants.models.policies import PolicyVersion
 from tenants.models.zones import ThrottleZone
 
+HOW_TO_READ = (
+    "A zone is one limit. With 100 permits, period 1, burst 20 and delay 10, a client may send 100 messages a second;"
+    " from rest 11 pass at once, 10 more wait for their turn, the rest waits in the sender. Click a zone to open it."
+    " Save, then publish: before that nothing changes for anybody."
+)
+NEVER_CHANGES = "This version was published, so it never changes. Copy it to a draft to go on from it."
 STATE_LABELS = {"Draft": "warning", "Published": "success", "Retired": "default"}
 
 
@@ -26,11 +30,10 @@ class ZoneForms(StackedInline):
 
     model = ThrottleZone
     extra = 0
+    collapsible = True
     fields = (
-        ("name", "scope"),
-        ("counted", "direction"),
-        ("permits", "period_seconds"),
-        ("burst", "delay"),
+        ("name", "scope", "counted", "direction"),
+        ("permits", "period_seconds", "burst", "delay"),
         ("beyond", "close_after_waiting_seconds"),
     )
 
@@ -62,13 +65,9 @@ class VersionPages(ActionPages):
     list_filter = ("state", "policy__tenant", "policy")
     search_fields = ("policy__name", "note")
     ordering = ("policy__tenant__name", "policy__name", "-number")
-    readonly_fields = ("policy", "number", "state_label", "sentences", "created_by", "published_by", "published_at")
+    readonly_fields = ("policy", "number", "state_label", "created_by", "published_by", "published_at")
     actions_detail = ("publish", "copy_to_draft", "roll_back")
     empty_hint = "Versions come from policies: add a policy, and its first draft opens."
-    fieldsets = (
-        (None, {"fields": (("policy", "number", "state_label"), "note", "sentences")}),
-        ("Record", {"fields": (("created_by", "published_by", "published_at"),)}),
-    )
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Drafts only: what was published never changes."""
@@ -77,6 +76,11 @@ class VersionPages(ActionPages):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Drafts only."""
         return super().has_delete_permission(request, obj) and (obj is None or _is_draft(obj))
+
+    def get_fieldsets(self, request: HttpRequest, obj: PolicyVersion | None = None) -> Any:
+        """With what can be done here: a draft is filled and published, the others are read and copied."""
+        shown = (("policy", "number", "state_label"), "note", ("created_by", "published_by", "published_at"))
+        return ((None, {"fields": shown, "description": HOW_TO_READ if _is_draft(obj) else NEVER_CHANGES}),)
 
     @display(description="Tenant", ordering="policy__tenant__name")
     def tenant(self, version: PolicyVersion) -> str:
@@ -87,13 +91,6 @@ class VersionPages(ActionPages):
     def state_label(self, version: PolicyVersion) -> str:
         """Draft, published or retired."""
         return version.get_state_display()
-
-    @display(description="In words")
-    def sentences(self, version: PolicyVersion) -> str:
-        """What it says, as it was stored last."""
-        return render_to_string(
-            "tenants/admin/sentences.html", {"sentences": in_words_all(version.zone_policies()), "version": version}
-        )
 
     @action(description="Publish", url_path="publish", icon="rocket_launch", variant=ActionVariant.PRIMARY)
     def publish(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -88,12 +88,14 @@ class PlatformConnection(models.Model):
         help_text="Where the Genesys organization lives. CXone has none.",
     )
     token_url = models.CharField(
+        "token URL",
         max_length=500,
         blank=True,
         validators=[validate_http_url],
         help_text="Where tokens come from; for CXone, its discovery document. Empty: the platform's own.",
     )
     socket_url = models.CharField(
+        "socket URL",
         max_length=500,
         blank=True,
         validators=[validate_socket_template],
@@ -104,7 +106,9 @@ class PlatformConnection(models.Model):
     )
     encrypted_credential = models.TextField(blank=True, editable=False)
     ca_certificate = models.TextField(
-        blank=True, help_text="PEM of a private authority that signed the platform's certificate. Empty: the system's."
+        "CA certificate",
+        blank=True,
+        help_text="PEM of a private authority that signed the platform's certificate. Empty: the system's.",
     )
     is_active = models.BooleanField(default=True, help_text="Without it, no channel leads through this account.")
     throttle_policy = models.ForeignKey(

@@ -19,6 +19,7 @@ from relay.throttle.policy import (
     Scope,
     ZonePolicy,
 )
+from tenants.zone_words import in_words
 
 LARGEST_PERIOD_SECONDS = LARGEST_PERIOD_NS // SECOND_NS
 IS_REFUSABLE = Q(counted__in=["handshakes", "open_connections"])  # relay/throttle/policy.py: REFUSABLE
@@ -67,6 +68,7 @@ class ThrottleZone(models.Model):
     )
 
     class Meta:
+        verbose_name = "zone"
         ordering: ClassVar = ["id"]
         constraints: ClassVar = [
             models.UniqueConstraint(name="zone_name_once", fields=["version", "name"]),
@@ -104,6 +106,13 @@ class ThrottleZone(models.Model):
     def __str__(self) -> str:
         """The name."""
         return self.name
+
+    def get_inline_title(self) -> str:
+        """What stands above its form (Unfold asks by this name): the name, and what was stored in words."""
+        try:
+            return f"{self.name}: {in_words(self.as_policy())}"
+        except ValueError:  # while the form shows what is wrong
+            return self.name
 
     def as_policy(self) -> ZonePolicy:
         """The limit as the relay enforces it.
