@@ -1,10 +1,22 @@
-"""The admin's pages of libraries: jobs to look at, and away with those that would go round our actions."""
+"""The admin's first page, and libraries' pages: jobs to look at, and away with those that go round our actions."""
 
+from typing import Any
+
+from auditlog.models import LogEntry
 from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
 from django_celery_beat.models import PeriodicTask
 
 from tenants.admin.pages import ActionPages
+from tenants.admin.rendering import moment
+from tenants.models.channels import Channel
+from tenants.models.clients import OAuthClient
+from tenants.models.platform_connections import PlatformConnection
+from tenants.models.policies import PolicyVersion
+from tenants.models.tenants import Tenant
 
+LATEST = 8
 OURS = {"tenants", "auditlog"}
 
 for model in [model for model in admin.site._registry if model._meta.app_label not in OURS]:  # noqa: SLF001 - Django has no other list
@@ -23,3 +35,54 @@ class JobPages(ActionPages):
     list_filter = ("enabled",)
     fields = ("name", "task", "enabled", "scheduler", "last_run_at", "total_run_count")
     empty_hint = "Jobs appear when beat was started for the first time."
+
+
+def with_counts(_request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Add the dashboard's figures to the page's context."""
+    return {**context, "cards": _cards(), "waiting": _waiting(), "entries": _latest()}
+
+
+def _cards() -> list[dict[str, object]]:
+    tenants, clients = Tenant.objects.all(), OAuthClient.objects.all()
+    rows = (
+        ("Tenants", "tenant", tenants, f"{tenants.filter(is_active=False).count()} suspended"),
+        ("OAuth clients", "oauthclient", clients, f"{clients.filter(is_active=False).count()} disabled"),
+        ("Channels", "channel", Channel.objects.all(), "names to connect to"),
+        ("Policies in force", "throttlepolicy", PolicyVersion.objects.published(), "published versions"),
+    )
+    return [
+        {"title": title, "count": queryset.count(), "note": note, "address": _list_of(model)}
+        for title, model, queryset, note in rows
+    ]
+
+
+def _waiting() -> list[dict[str, str]]:
+    """What somebody has to do, each with the page to do it on."""
+    without_credential = PlatformConnection.objects.filter(encrypted_credential="", is_active=True)
+    drafts = PolicyVersion.objects.filter(state=PolicyVersion.State.DRAFT).select_related("policy__tenant")
+    found = [
+        (f"{connection.tenant}: {connection} has no credential, so none of its channels works.", connection)
+        for connection in without_credential.select_related("tenant")
+    ]
+    begun = [(f"{draft.policy.tenant}: {draft} waits to be published.", draft) for draft in drafts]
+    return [
+        {"sentence": sentence, "address": reverse(f"admin:tenants_{type(row).__name__.lower()}_change", args=[row.pk])}
+        for sentence, row in [*found, *begun]
+    ]
+
+
+def _latest() -> list[dict[str, object]]:
+    entries = LogEntry.objects.select_related("actor", "content_type")[:LATEST]
+    return [
+        {
+            "time": moment(entry.timestamp),
+            "who": entry.actor or "a client itself",
+            "event": str((entry.additional_data or {}).get("event", "")).replace("_", " "),
+            "thing": f"{entry.content_type.name} {entry.object_repr}",
+        }
+        for entry in entries
+    ]
+
+
+def _list_of(model: str) -> str:
+    return reverse(f"admin:tenants_{model}_changelist")

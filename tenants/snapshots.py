@@ -1,16 +1,12 @@
 """Control data as the relay needs it: built from the database in a fixed number of queries, and given to Redis."""
 
-from collections.abc import Iterable
-from functools import partial
 from uuid import UUID
 
-import structlog
 from django.db import transaction
 from django.db.models import Prefetch
 
 from relay.store.announcements import announce
 from relay.store.client_records import ChannelRecord, ClientRecord, Platform, PlatformConnectionRecord, replace_records
-from relay.store.pool import StoreUnavailable
 from relay.throttle.policy import PolicySnapshot, default_zones
 from tenants.models.channels import Channel
 from tenants.models.clients import OAuthClient
@@ -19,12 +15,11 @@ from tenants.models.policies import PolicyVersion
 from tenants.models.tenants import Tenant
 
 DEFAULT_POLICY = PolicySnapshot("default", 0, default_zones())
-log = structlog.get_logger(__name__)
 
 
 def publish_on_commit(tenant_id: UUID) -> None:
-    """Give the relay what the current transaction changes, once it is certain."""
-    transaction.on_commit(partial(_publish_or_log, tenant_id))
+    """Give the relay what the current transaction changes, once it is certain; a failure is logged and mended later."""
+    transaction.on_commit(lambda: publish_records(tenant_id), robust=True)  # a partial has no name for the log
 
 
 def publish_records(tenant_id: UUID) -> None:
@@ -44,7 +39,7 @@ def publish_records(tenant_id: UUID) -> None:
 def build_records(tenant: Tenant) -> list[ClientRecord]:
     """The record of each of a tenant's clients, disabled ones too: relays must close their connections."""
     policies = published_policies(tenant)
-    channels = _channel_records(Channel.objects.filter(tenant=tenant).select_related("platform_connection"), policies)
+    channels = _channel_records(tenant, policies)
     names = tuple(sorted(record.name for record in channels.values()))
     chosen = Prefetch("channels", queryset=Channel.objects.only("pk"))
     clients = OAuthClient.objects.filter(tenant=tenant).prefetch_related(chosen)
@@ -75,9 +70,8 @@ def published_policies(tenant: Tenant) -> dict[UUID | None, PolicySnapshot]:
     return {version.policy_id: version.snapshot() for version in versions}
 
 
-def _channel_records(
-    channels: Iterable[Channel], policies: dict[UUID | None, PolicySnapshot]
-) -> dict[UUID, ChannelRecord]:
+def _channel_records(tenant: Tenant, policies: dict[UUID | None, PolicySnapshot]) -> dict[UUID, ChannelRecord]:
+    channels = Channel.objects.filter(tenant=tenant).select_related("platform_connection")
     return {
         channel.pk: ChannelRecord(
             id=str(channel.pk),
@@ -111,10 +105,3 @@ def _connection_record(
 def _policy(policies: dict[UUID | None, PolicySnapshot], policy_id: UUID | None) -> tuple[PolicySnapshot, ...]:
     """What is in force of one policy: nothing where there is none, or none was published yet."""
     return (policies[policy_id],) if policy_id in policies else ()
-
-
-def _publish_or_log(tenant_id: UUID) -> None:
-    try:
-        publish_records(tenant_id)
-    except StoreUnavailable:
-        log.exception("records_not_published", tenant_id=str(tenant_id))

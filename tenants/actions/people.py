@@ -23,14 +23,14 @@ class PersonFields(TypedDict, total=False):
 
 
 @transaction.atomic
-def create_person(*, password: str | None, acting_user: User, **values: Unpack[PersonFields]) -> User:
-    """Make an account; without a password, nobody can log in with it until one is set.
+def create_person(*, acting_user: User, **values: Unpack[PersonFields]) -> User:
+    """Make an account; nobody can log in with it before it has a password.
 
     Raises:
         ValidationError: the name is taken, or a value makes no sense.
     """
     person = User()
-    person.set_password(password)
+    person.set_unusable_password()
     changes = change_fields(person, values)
     record(AuditEvent.PERSON_CREATED, person, acting_user, tenant_id="", changes=changes)
     return person
@@ -50,6 +50,11 @@ def change_person(person: User, values: Mapping[str, object], *, acting_user: Us
     return person
 
 
-def record_password_change(person: User, *, acting_user: User) -> None:
-    """Say in the audit log that a person's password was set; Django's own form sets it and ends their log-ins."""
+@transaction.atomic
+def set_password(person: User, password: str, *, acting_user: User) -> User:
+    """Give a person another password; their log-ins elsewhere end."""
+    person = locked(User.objects, person)
+    person.set_password(password)
+    person.save()
     record(AuditEvent.PASSWORD_SET, person, acting_user, tenant_id="")
+    return person

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from unfold.decorators import display
 
 from tenants.admin.pages import ActionPages
+from tenants.admin.rendering import moment
 
 admin.site.unregister(LogEntry)
 
@@ -16,17 +17,22 @@ admin.site.unregister(LogEntry)
 class AuditPages(ActionPages):
     """List and page of entries."""
 
-    list_display = ("timestamp", "who", "event", "thing", "what_changed")
+    list_display = ("time", "who", "event", "thing", "what_changed")
     list_select_related = ("actor", "content_type")
     list_filter = ("timestamp", "action", "content_type", "actor")
     search_fields = ("object_repr", "actor__username", "object_pk")
-    readonly_fields = ("timestamp", "who", "event", "thing", "what_changed", "object_pk")
+    readonly_fields = ("time", "who", "event", "thing", "what_changed", "object_pk")
     fields = readonly_fields
     empty_hint = "Each change of control data is written down here, with who did it, and old and new values."
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """The history button of each page asks for one row's entries."""
         return lookup == "object_pk__exact" or super().lookup_allowed(lookup, value, request)
+
+    @display(description="When", ordering="timestamp")
+    def time(self, entry: LogEntry) -> str:
+        """To the second, with its zone."""
+        return moment(entry.timestamp)
 
     @display(description="Who", ordering="actor__username")
     def who(self, entry: LogEntry) -> str:

@@ -1,6 +1,5 @@
 """The pages of channels."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin
@@ -8,7 +7,6 @@ from django.http import HttpRequest
 from unfold.decorators import display
 
 from tenants.actions.channels import change_channel, create_channel, delete_channel
-from tenants.admin.forms import OwnedForm
 from tenants.admin.pages import ActionPages
 from tenants.models.channels import Channel
 from tenants.models.members import User
@@ -18,7 +16,6 @@ from tenants.models.members import User
 class ChannelPages(ActionPages):
     """List and page of channels."""
 
-    form = OwnedForm
     may_add = may_change = may_delete = True
     list_display = ("name", "tenant", "platform_connection", "leads_to", "scope", "throttle_policy")
     list_select_related = ("tenant", "platform_connection", "throttle_policy")
@@ -46,7 +43,7 @@ class ChannelPages(ActionPages):
         """Make the channel."""
         return create_channel(values.pop("tenant"), acting_user=user, **values)
 
-    def change_by_action(self, user: User, row: Channel, values: Mapping[str, Any]) -> None:
+    def change_by_action(self, user: User, row: Channel, values: dict[str, Any]) -> None:
         """Change where it leads, its scope and its limits."""
         change_channel(row, values, acting_user=user)
 

@@ -1,38 +1,24 @@
 """The pages of OAuth clients: what they may use, what limits them, and the buttons that end or renew their secrets."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin
-from django.forms import CheckboxSelectMultiple
 from django.http import HttpRequest, HttpResponse
-from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
-from django.utils.formats import date_format
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
 from tenants.actions import clients as actions
-from tenants.admin.forms import OwnedForm
-from tenants.admin.pages import ActionPages, Question, acting_user
-from tenants.limits import limits_of_client
+from tenants.admin.asking import Question, acting_user
+from tenants.admin.pages import ActionPages
+from tenants.admin.rendering import limits_in_force, moment
 from tenants.models.clients import EVER, OAuthClient
 from tenants.models.members import User
-from tenants.zone_words import in_words_all
 
 STATE_LABELS = {"Active": "success", "Disabled": "danger"}
 SECRET = "issued_secret"  # noqa: S105 - a name
-SHOWN = ("tenant", "state", "client_id", "secret", "tokens_revoked", "limits_in_force", "created", "updated")
-
-
-class ClientForm(OwnedForm):
-    """Offers channels as boxes to tick."""
-
-    class Meta:
-        model = OAuthClient
-        fields = ("tenant", "name", "channels", "scopes", "token_life_seconds", "throttle_policy")
-        widgets = {"channels": CheckboxSelectMultiple, "scopes": UnfoldAdminTextInputWidget}
+SHOWN = ("tenant", "state", "client_id", "secret", "tokens_revoked", "limits", "made")
 
 
 admin.site.unregister(OAuthClient)  # the OAuth library brought a page of its own
@@ -42,7 +28,6 @@ admin.site.unregister(OAuthClient)  # the OAuth library brought a page of its ow
 class ClientPages(ActionPages):
     """List, page and buttons of OAuth clients."""
 
-    form = ClientForm
     may_add = may_change = may_delete = True
     list_display = ("name", "tenant", "client_id", "state", "channel_names", "token_life")
     list_select_related = ("tenant",)
@@ -56,8 +41,8 @@ class ClientPages(ActionPages):
     fieldsets = (
         (None, {"fields": (("name", "tenant", "state"), "client_id", "secret")}),
         ("What it may use", {"fields": ("channels", "scopes", "token_life_seconds")}),
-        ("What limits it", {"fields": ("throttle_policy", "limits_in_force")}),
-        ("Record", {"fields": (("tokens_revoked", "created", "updated"),)}),
+        ("What limits it", {"fields": ("throttle_policy", "limits")}),
+        ("Record", {"fields": (("made", "tokens_revoked"),)}),
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: OAuthClient | None = None) -> tuple[str, ...]:
@@ -67,6 +52,14 @@ class ClientPages(ActionPages):
     def get_queryset(self, request: HttpRequest) -> Any:
         """With the channels that the list names."""
         return OAuthClient.objects.visible_to(acting_user(request)).prefetch_related("channels")
+
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **options: Any) -> Any:
+        """Channels are boxes to tick; scopes stand on one line."""
+        if db_field.name == "channels":
+            options["widget"] = UnfoldAdminCheckboxSelectMultipleWidget()
+        if db_field.name == "scopes":
+            options["widget"] = UnfoldAdminTextInputWidget()
+        return super().formfield_for_dbfield(db_field, request, **options)
 
     @display(description="State", label=STATE_LABELS, ordering="is_active")
     def state(self, client: OAuthClient) -> str:
@@ -83,12 +76,17 @@ class ClientPages(ActionPages):
         """When that was last done."""
         if client.tokens_valid_from == EVER:
             return "never"
-        return f"those issued before {date_format(client.tokens_valid_from, 'DATETIME_FORMAT')}"
+        return f"those issued before {moment(client.tokens_valid_from)}"
 
     @display(description="Channels")
     def channel_names(self, client: OAuthClient) -> str:
         """Their names."""
         return ", ".join(channel.name for channel in client.channels.all()) or "none"
+
+    @display(description="Created", ordering="created")
+    def made(self, client: OAuthClient) -> str:
+        """When."""
+        return moment(client.created)
 
     @display(description="Token life", ordering="token_life_seconds")
     def token_life(self, client: OAuthClient) -> str:
@@ -96,10 +94,9 @@ class ClientPages(ActionPages):
         return f"{client.token_life_seconds:,} s"
 
     @display(description="Limits in force")
-    def limits_in_force(self, client: OAuthClient) -> str:
+    def limits(self, client: OAuthClient) -> str:
         """Every zone that counts for this client, in words."""
-        limits = [(limit, in_words_all(limit.zones)) for limit in limits_of_client(client)]
-        return render_to_string("tenants/admin/limits_in_force.html", {"limits": limits})
+        return limits_in_force(client)
 
     @action(description="Rotate secret", url_path="rotate-secret", icon="key")
     def rotate_secret(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -108,7 +105,7 @@ class ClientPages(ActionPages):
         if request.method != "POST":
             consequence = "The former secret gets no more tokens at once. Tokens that it got stay valid until they end."
             question = Question(f"Give {client} another secret?", consequence, f"Rotate the secret of {client}")
-            return self.confirmation(request, client, question)
+            return self.ask(request, client, question)
         return self.secret_page(request, actions.rotate_client_secret(client, acting_user=acting_user(request)))
 
     @action(description="Revoke tokens", url_path="revoke-tokens", icon="no_encryption", variant=ActionVariant.WARNING)
@@ -118,7 +115,7 @@ class ClientPages(ActionPages):
         if request.method != "POST":
             consequence = "Its open connections are closed within a second (4502). It may ask for new tokens at once."
             question = Question(f"End all tokens of {client}?", consequence, f"Revoke the tokens of {client}", "danger")
-            return self.confirmation(request, client, question)
+            return self.ask(request, client, question)
         actions.revoke_client_tokens(client, acting_user=acting_user(request))
         return self.back_to(request, client, f"All tokens of {client} are revoked.")
 
@@ -130,9 +127,7 @@ class ClientPages(ActionPages):
             consequence = (
                 "It gets no tokens, those it has are revoked, its connections are closed within a second (4502)."
             )
-            return self.confirmation(
-                request, client, Question(f"Disable {client}?", consequence, f"Disable {client}", "danger")
-            )
+            return self.ask(request, client, Question(f"Disable {client}?", consequence, f"Disable {client}", "danger"))
         actions.disable_client(client, acting_user=acting_user(request))
         return self.back_to(request, client, f"{client} is disabled.")
 
@@ -142,7 +137,7 @@ class ClientPages(ActionPages):
         client = self.row_or_404(request, object_id)
         if request.method != "POST":
             consequence = "It may ask for tokens again; its former ones stay revoked."
-            return self.confirmation(request, client, Question(f"Enable {client}?", consequence, f"Enable {client}"))
+            return self.ask(request, client, Question(f"Enable {client}?", consequence, f"Enable {client}"))
         actions.enable_client(client, acting_user=acting_user(request))
         return self.back_to(request, client, f"{client} is active again.")
 
@@ -155,11 +150,9 @@ class ClientPages(ActionPages):
     def secret_page(self, request: HttpRequest, issued: actions.IssuedSecret) -> TemplateResponse:
         """The only page that ever shows a secret; nobody keeps a copy of it."""
         context = {
-            **self.admin_site.each_context(request),
+            **self.context_of(request, issued.client),
             "title": f"The secret of {issued.client}",
             "issued": issued,
-            "next": self.address_of(issued.client.pk),
-            "opts": self.opts,
         }
         return TemplateResponse(request, "tenants/admin/secret.html", context, headers={"Cache-Control": "no-store"})
 
@@ -173,7 +166,7 @@ class ClientPages(ActionPages):
         vars(issued.client)[SECRET] = issued.secret
         return issued.client
 
-    def change_by_action(self, user: User, row: OAuthClient, values: Mapping[str, Any]) -> None:
+    def change_by_action(self, user: User, row: OAuthClient, values: dict[str, Any]) -> None:
         """Change what it may use and its limits."""
         actions.change_client(row, values, acting_user=user)
 

@@ -1,6 +1,5 @@
 """The pages of members: who belongs to which tenant, and in which role."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin
@@ -9,6 +8,7 @@ from unfold.decorators import display
 
 from tenants.actions.members import add_member, change_role, remove_member
 from tenants.admin.pages import ActionPages
+from tenants.admin.rendering import moment
 from tenants.models.members import Member, User
 
 ROLE_LABELS = {"Owner": "success", "Operator": "info", "Viewer": "default"}
@@ -19,7 +19,7 @@ class MemberPages(ActionPages):
     """List and page of members."""
 
     may_add = may_change = may_delete = True
-    list_display = ("user", "tenant", "role_label", "created_at")
+    list_display = ("user", "tenant", "role_label", "since")
     list_select_related = ("user", "tenant")
     list_filter = ("role", "tenant")
     search_fields = ("user__username", "user__email", "tenant__name")
@@ -37,12 +37,17 @@ class MemberPages(ActionPages):
         """The role."""
         return member.get_role_display()
 
+    @display(description="Since", ordering="created_at")
+    def since(self, member: Member) -> str:
+        """When they were let in."""
+        return moment(member.created_at)
+
     def create_by_action(self, user: User, values: dict[str, Any]) -> Member:
         """Let the person in; the role that the form offers first counts as not changed."""
         role = values.get("role", Member.Role.VIEWER)
         return add_member(values["tenant"], values["user"], role=role, acting_user=user)
 
-    def change_by_action(self, user: User, row: Member, values: Mapping[str, Any]) -> None:
+    def change_by_action(self, user: User, row: Member, values: dict[str, Any]) -> None:
         """Give another role."""
         if "role" in values:
             change_role(row, role=values["role"], acting_user=user)

@@ -1,36 +1,20 @@
 """What all pages of control data share: they change things by actions only, and ask before they end something."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from django import forms
 from django.contrib import messages
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import IntegrityError
 from django.db.models import Model
-from django.forms import Textarea
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.admin import ModelAdmin
 
-from relay.throttle.policy import PolicyRefused
-from tenants.actions.policies import VersionImmutable, VersionNotPublishable
+from tenants.admin.asking import REFUSALS, Question, acting_user, ask, is_administrator, tell_refusal
 from tenants.models.members import User
 
-REFUSALS = (ValidationError, IntegrityError, PolicyRefused, VersionImmutable, VersionNotPublishable)
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What a page asks before it does what matters; the button names what it does."""
-
-    title: str
-    consequence: str
-    button: str
-    variant: str = "primary"
+AUDIT_LOG = "admin:auditlog_logentry_changelist"
 
 
 class ActionPages(ModelAdmin):
@@ -40,7 +24,7 @@ class ActionPages(ModelAdmin):
     """
 
     actions = None  # Django's bulk deletion goes round ours
-    compressed_fields = False
+    compressed_fields = False  # labels above their fields: beside them, two fields of a row overlap
     warn_unsaved_form = True
     list_fullwidth = True
     may_add = may_change = may_delete = False
@@ -50,7 +34,7 @@ class ActionPages(ModelAdmin):
         """Create a row from a form's values. Asked only where ``may_add``."""
         raise NotImplementedError
 
-    def change_by_action(self, user: User, row: Any, values: Mapping[str, Any]) -> None:
+    def change_by_action(self, user: User, row: Any, values: dict[str, Any]) -> None:
         """Change a row; ``values`` are those that the form changed. Asked only where ``may_change``."""
         raise NotImplementedError
 
@@ -106,18 +90,30 @@ class ActionPages(ModelAdmin):
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The audit log of one row."""
-        query = urlencode({"object_pk__exact": object_id})
-        return HttpResponseRedirect(f"{reverse('admin:auditlog_logentry_changelist')}?{query}")
+        acting_user(request)
+        return HttpResponseRedirect(f"{reverse(AUDIT_LOG)}?{urlencode({'object_pk__exact': object_id})}")
 
     def formfield_for_dbfield(self, db_field: Any, request: Any, **options: Any) -> Any:
-        """Without buttons that open other pages in small windows, and with text areas of three lines."""
+        """Offer what belongs to the row's tenant; open no small windows; text areas have three lines."""
         field: Any = super().formfield_for_dbfield(db_field, request, **options)
         widget = getattr(field, "widget", None)
         if isinstance(widget, RelatedFieldWidgetWrapper):
             field.widget = widget.widget
-        if isinstance(widget, Textarea):
+        if isinstance(widget, forms.Textarea):
             widget.attrs["rows"] = 3
+        if isinstance(field, forms.ModelChoiceField) and hasattr(db_field.related_model, "tenant"):
+            self._narrow(field, request)
         return field
+
+    def _narrow(self, field: Any, request: HttpRequest) -> None:
+        """Choices of the row's tenant; while there is none yet, each choice says whose it is."""
+        object_id = request.resolver_match.kwargs.get("object_id") if request.resolver_match else None
+        row: Any = self.get_object(request, object_id) if object_id else None
+        if row is None:
+            field.queryset = field.queryset.select_related("tenant").order_by("tenant__name", "name")
+            field.label_from_instance = lambda choice: f"{choice.tenant}: {choice}"
+            return
+        field.queryset = field.queryset.filter(tenant=getattr(row, "tenant_id", row.pk))
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         """Store by an action, and go on with what the action stored."""
@@ -148,16 +144,13 @@ class ActionPages(ModelAdmin):
             raise Http404
         return row
 
-    def confirmation(self, request: HttpRequest, row: Model, question: Question) -> TemplateResponse:
-        """The page that asks; its form posts to the same address, so no link does what matters."""
-        context = {
-            **self.admin_site.each_context(request),
-            "title": question.title,
-            "question": question,
-            "back": self.address_of(row.pk),
-            "opts": self.opts,
-        }
-        return TemplateResponse(request, "tenants/admin/confirmation.html", context)
+    def ask(self, request: HttpRequest, row: Model, question: Question, form: forms.Form | None = None) -> HttpResponse:
+        """The page that asks before a button does what matters: no link does."""
+        return ask(request, self.context_of(request, row), question, form)
+
+    def context_of(self, request: HttpRequest, row: Model) -> dict[str, Any]:
+        """What the frame around a page of ours wants to know."""
+        return {**self.admin_site.each_context(request), "opts": self.opts, "back": self.address_of(row.pk)}
 
     def address_of(self, row_id: object) -> str:
         """Where a row's page is."""
@@ -167,31 +160,3 @@ class ActionPages(ModelAdmin):
         """Say what was done, on the row's page."""
         messages.success(request, sentence)
         return HttpResponseRedirect(self.address_of(row.pk))
-
-
-def is_administrator(request: HttpRequest) -> bool:
-    """Tell whether an administrator asks."""
-    return request.user.is_active and request.user.is_superuser
-
-
-def acting_user(request: HttpRequest) -> User:
-    """Who asks, for the audit log.
-
-    Raises:
-        PermissionDenied: it is no administrator.
-    """
-    if not isinstance(request.user, User) or not is_administrator(request):
-        raise PermissionDenied
-    return request.user
-
-
-def tell_refusal(request: HttpRequest, refusal: Exception) -> None:
-    """Show why an action refused, in its own words; the database's words never."""
-    if isinstance(refusal, ValidationError):
-        sentences = refusal.messages
-    elif isinstance(refusal, IntegrityError):
-        sentences = ["Not saved: something refers to it, its name is taken, or it belongs to another tenant."]
-    else:
-        sentences = [str(refusal)]
-    for sentence in sentences:
-        messages.error(request, sentence)

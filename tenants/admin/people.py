@@ -1,58 +1,67 @@
-"""The pages of people's accounts, on Django's own forms for passwords."""
+"""The pages of people's accounts. What they may do in a tenant is in members.py."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin
-from django.contrib.auth import admin as accounts
 from django.http import HttpRequest, HttpResponse
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.decorators import action, display
+from unfold.forms import AdminPasswordChangeForm
 
-from tenants.actions.people import change_person, create_person, record_password_change
-from tenants.admin.pages import ActionPages, acting_user
+from tenants.actions.people import change_person, create_person, set_password
+from tenants.admin.asking import Question, acting_user
+from tenants.admin.pages import ActionPages
+from tenants.admin.rendering import moment
 from tenants.models.members import User
-
-if TYPE_CHECKING:
-    UserAdmin = accounts.UserAdmin[User]  # generic to type checkers only
-else:
-    UserAdmin = accounts.UserAdmin
 
 
 @admin.register(User)
-class PersonPages(ActionPages, UserAdmin):
+class PersonPages(ActionPages):
     """List and page of accounts."""
 
-    form = UserChangeForm
-    add_form = UserCreationForm
-    change_password_form = AdminPasswordChangeForm
     may_add = may_change = True
-    list_display = ("username", "email", "is_active", "is_superuser", "last_login")
+    list_display = ("username", "email", "is_active", "is_superuser", "logged_in_last")
     list_filter = ("is_active", "is_superuser", "memberships__tenant")
     search_fields = ("username", "email", "first_name", "last_name")
-    filter_horizontal = ()
-    readonly_fields = ("last_login", "date_joined")
-    fieldsets = (
-        (None, {"fields": ("username", "email", "password")}),
-        ("Name", {"fields": (("first_name", "last_name"),)}),
-        ("Rights", {"fields": ("is_active", "is_staff", "is_superuser")}),
-        ("Record", {"fields": (("last_login", "date_joined"),)}),
-    )
-    add_fieldsets = ((None, {"fields": ("username", "usable_password", "password1", "password2")}),)
+    readonly_fields = ("logged_in_last",)
+    actions_detail = ("give_password",)
     empty_hint = "People log in with an account. What they may do in a tenant is said by their membership."
 
-    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002 - Django's signature
-        """Set a password by Django's form, and say so in the audit log."""
-        before = self.row_or_404(request, id)
-        answer = super().user_change_password(request, id, form_url)
-        after = self.row_or_404(request, id)
-        if after.password != before.password:
-            record_password_change(after, acting_user=acting_user(request))
-        return answer
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """A name first; the password has a page of its own."""
+        if obj is None:
+            return ((None, {"fields": ("username", "email")}),)
+        return (
+            (None, {"fields": (("username", "email"), ("first_name", "last_name"), "logged_in_last")}),
+            ("Rights", {"fields": ("is_active", "is_staff", "is_superuser")}),
+        )
+
+    @display(description="Logged in last", ordering="last_login")
+    def logged_in_last(self, person: User) -> str:
+        """When, or never."""
+        return moment(person.last_login)
+
+    @action(description="Set password", url_path="set-password", icon="key")
+    def give_password(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask for a password, then set it."""
+        person = self.row_or_404(request, object_id)
+        form = AdminPasswordChangeForm(person, request.POST or None)
+        form.fields.pop("usable_password", None)
+        if request.method != "POST" or not form.is_valid():
+            consequence = "The former password no longer works, and the person is logged out everywhere."
+            return self.ask(
+                request, person, Question(f"Set a password for {person}", consequence, "Set the password"), form
+            )
+        set_password(person, form.cleaned_data["password1"], acting_user=acting_user(request))
+        return self.back_to(request, person, f"{person} has a new password.")
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> HttpResponse:
+        """Go on with rights and password."""
+        return self.back_to(request, obj, f"{obj} has an account. Nobody can log in with it before it has a password.")
 
     def create_by_action(self, user: User, values: dict[str, Any]) -> User:
         """Make the account."""
-        return create_person(username=values["username"], password=values.get("password1") or None, acting_user=user)
+        return create_person(acting_user=user, **values)
 
-    def change_by_action(self, user: User, row: User, values: Mapping[str, Any]) -> None:
+    def change_by_action(self, user: User, row: User, values: dict[str, Any]) -> None:
         """Change the account."""
         change_person(row, values, acting_user=user)

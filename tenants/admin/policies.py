@@ -1,21 +1,20 @@
 """The pages of throttle policies: what is in force, whom it limits, and its history."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.loader import render_to_string
 from django.urls import reverse
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from relay.throttle.policy import default_zones
 from tenants.actions.policies import create_draft, create_policy, delete_policy, rename_policy, set_zones
-from tenants.admin.pages import ActionPages, Question, acting_user
+from tenants.admin.asking import Question, acting_user
+from tenants.admin.pages import ActionPages
+from tenants.admin.rendering import table_of_versions, zones_in_words
 from tenants.models.members import User
 from tenants.models.policies import PolicyVersion, ThrottlePolicy
-from tenants.zone_words import in_words_all
 
 
 @admin.register(ThrottlePolicy)
@@ -42,6 +41,11 @@ class PolicyPages(ActionPages):
         """A policy never changes its tenant."""
         return ("tenant", *self.readonly_fields) if obj else ()
 
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never for what was published once: people and logs refer to it."""
+        was_published = obj is not None and obj.versions.exclude(state=PolicyVersion.State.DRAFT).exists()
+        return super().has_delete_permission(request, obj) and not was_published
+
     @display(description="In force")
     def version_in_force(self, policy: ThrottlePolicy) -> str:
         """The number of the published version."""
@@ -52,8 +56,7 @@ class PolicyPages(ActionPages):
     def zones_in_force(self, policy: ThrottlePolicy) -> str:
         """The zones of the published version, in words."""
         version = policy.versions.published().first()
-        sentences = in_words_all(version.zone_policies()) if version else []
-        return render_to_string("tenants/admin/sentences.html", {"sentences": sentences})
+        return zones_in_words(version.zone_policies() if version else ())
 
     @display(description="Used by")
     def users(self, policy: ThrottlePolicy) -> str:
@@ -68,7 +71,7 @@ class PolicyPages(ActionPages):
     def history(self, policy: ThrottlePolicy) -> str:
         """Every version, the newest first."""
         versions = policy.versions.select_related("published_by").order_by("-number")
-        return render_to_string("tenants/admin/versions.html", {"versions": versions})
+        return table_of_versions(versions)
 
     @action(description="Begin a draft", url_path="begin-draft", icon="edit_note", variant=ActionVariant.PRIMARY)
     def begin_draft(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -77,9 +80,7 @@ class PolicyPages(ActionPages):
         draft = policy.versions.filter(state=PolicyVersion.State.DRAFT).first()
         if draft is None and request.method != "POST":
             consequence = "It begins with the zones in force. Nothing changes for anybody before you publish it."
-            return self.confirmation(
-                request, policy, Question(f"Begin a draft of {policy}?", consequence, "Begin the draft")
-            )
+            return self.ask(request, policy, Question(f"Begin a draft of {policy}?", consequence, "Begin the draft"))
         if draft is None:
             in_force = policy.versions.published().first()
             draft = create_draft(policy, copy_of=in_force, acting_user=acting_user(request))
@@ -96,7 +97,7 @@ class PolicyPages(ActionPages):
         """Make the policy."""
         return create_policy(values["tenant"], name=values["name"], acting_user=user)
 
-    def change_by_action(self, user: User, row: ThrottlePolicy, values: Mapping[str, Any]) -> None:
+    def change_by_action(self, user: User, row: ThrottlePolicy, values: dict[str, Any]) -> None:
         """Rename it."""
         if "name" in values:
             rename_policy(row, name=values["name"], acting_user=user)

@@ -1,6 +1,5 @@
 """The pages of tenants."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin
@@ -10,35 +9,24 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from tenants.actions.tenants import change_tenant, create_tenant, resume_tenant, suspend_tenant
-from tenants.admin.forms import ModelForm
-from tenants.admin.pages import ActionPages, Question, acting_user
+from tenants.admin.asking import Question, acting_user
+from tenants.admin.pages import ActionPages
+from tenants.admin.rendering import moment
 from tenants.models.members import User
 from tenants.models.tenants import Tenant
 
 STATE_LABELS = {"Active": "success", "Suspended": "danger"}
 
 
-class TenantForm(ModelForm):
-    """Offers only the tenant's own policies."""
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        """Narrow the choices down."""
-        super().__init__(*arguments, **named)
-        if "throttle_policy" in self.fields:
-            field: Any = self.fields["throttle_policy"]
-            field.queryset = field.queryset.filter(tenant=self.instance.pk)
-
-
 @admin.register(Tenant)
 class TenantPages(ActionPages):
     """List, page and buttons of tenants."""
 
-    form = TenantForm
     may_add = may_change = True
     list_display = ("name", "slug", "state", "client_count", "channel_count")
     search_fields = ("name", "slug")
     list_filter = ("is_active",)
-    readonly_fields = ("state", "id", "created_at")
+    readonly_fields = ("state", "id", "founded")
     actions_detail = ("suspend", "resume")
     empty_hint = "A tenant is a customer. Add one, then a platform connection, a channel and a client for it."
 
@@ -48,7 +36,7 @@ class TenantPages(ActionPages):
             return ((None, {"fields": ("name", "slug")}),)
         return (
             (None, {"fields": ("name", "slug", "state", "throttle_policy")}),
-            ("Record", {"fields": (("id", "created_at"),)}),
+            ("Record", {"fields": (("id", "founded"),)}),
         )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Tenant]:
@@ -60,6 +48,11 @@ class TenantPages(ActionPages):
     def state(self, tenant: Tenant) -> str:
         """Active or suspended."""
         return "Active" if tenant.is_active else "Suspended"
+
+    @display(description="Created", ordering="created_at")
+    def founded(self, tenant: Tenant) -> str:
+        """When."""
+        return moment(tenant.created_at)
 
     @display(description="Clients", ordering="clients_")
     def client_count(self, tenant: Any) -> int:
@@ -77,9 +70,7 @@ class TenantPages(ActionPages):
         tenant = self.row_or_404(request, object_id)
         if request.method != "POST":
             consequence = "Its clients get no tokens, and their open connections are closed within a second (4503)."
-            return self.confirmation(
-                request, tenant, Question(f"Suspend {tenant}?", consequence, f"Suspend {tenant}", "danger")
-            )
+            return self.ask(request, tenant, Question(f"Suspend {tenant}?", consequence, f"Suspend {tenant}", "danger"))
         suspend_tenant(tenant, acting_user=acting_user(request))
         return self.back_to(request, tenant, f"{tenant} is suspended.")
 
@@ -89,13 +80,13 @@ class TenantPages(ActionPages):
         tenant = self.row_or_404(request, object_id)
         if request.method != "POST":
             consequence = "Its clients may connect again at once, with the tokens they have."
-            return self.confirmation(request, tenant, Question(f"Resume {tenant}?", consequence, f"Resume {tenant}"))
+            return self.ask(request, tenant, Question(f"Resume {tenant}?", consequence, f"Resume {tenant}"))
         resume_tenant(tenant, acting_user=acting_user(request))
         return self.back_to(request, tenant, f"{tenant} is active again.")
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
         """Only the button that changes something."""
-        tenant = self.get_object(request, object_id)
+        tenant: Any = self.get_object(request, object_id)
         unwanted = "resume" if tenant is None or tenant.is_active else "suspend"
         return [button for button in super().get_actions_detail(request, object_id) if button.path != unwanted]
 
@@ -103,6 +94,6 @@ class TenantPages(ActionPages):
         """Found the tenant."""
         return create_tenant(acting_user=user, **values)
 
-    def change_by_action(self, user: User, row: Tenant, values: Mapping[str, Any]) -> None:
+    def change_by_action(self, user: User, row: Tenant, values: dict[str, Any]) -> None:
         """Change name, slug and shared limits."""
         change_tenant(row, values, acting_user=user)

@@ -1,6 +1,5 @@
 """The pages of policy versions: drafts with their zones as a form, published ones to read, copy and roll back to."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin
@@ -11,7 +10,9 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from tenants.actions import policies as actions
-from tenants.admin.pages import REFUSALS, ActionPages, Question, acting_user, tell_refusal
+from tenants.admin.asking import REFUSALS, Question, acting_user, tell_refusal
+from tenants.admin.pages import ActionPages
+from tenants.admin.rendering import moment
 from tenants.models.members import User
 from tenants.models.policies import PolicyVersion
 from tenants.models.zones import ThrottleZone
@@ -60,12 +61,12 @@ class VersionPages(ActionPages):
 
     may_change = may_delete = True
     inlines = (ZoneForms,)
-    list_display = ("__str__", "tenant", "state_label", "note", "published_at", "published_by")
+    list_display = ("__str__", "tenant", "state_label", "note", "published", "published_by")
     list_select_related = ("policy__tenant", "published_by")
     list_filter = ("state", "policy__tenant", "policy")
     search_fields = ("policy__name", "note")
     ordering = ("policy__tenant__name", "policy__name", "-number")
-    readonly_fields = ("policy", "number", "state_label", "created_by", "published_by", "published_at")
+    readonly_fields = ("policy", "number", "state_label", "created_by", "published_by", "published")
     actions_detail = ("publish", "copy_to_draft", "roll_back")
     empty_hint = "Versions come from policies: add a policy, and its first draft opens."
 
@@ -79,7 +80,7 @@ class VersionPages(ActionPages):
 
     def get_fieldsets(self, request: HttpRequest, obj: PolicyVersion | None = None) -> Any:
         """With what can be done here: a draft is filled and published, the others are read and copied."""
-        shown = (("policy", "number", "state_label"), "note", ("created_by", "published_by", "published_at"))
+        shown = (("policy", "number", "state_label"), "note", ("created_by", "published_by", "published"))
         return ((None, {"fields": shown, "description": HOW_TO_READ if _is_draft(obj) else NEVER_CHANGES}),)
 
     @display(description="Tenant", ordering="policy__tenant__name")
@@ -92,13 +93,18 @@ class VersionPages(ActionPages):
         """Draft, published or retired."""
         return version.get_state_display()
 
+    @display(description="Published", ordering="published_at")
+    def published(self, version: PolicyVersion) -> str:
+        """When, or never."""
+        return moment(version.published_at)
+
     @action(description="Publish", url_path="publish", icon="rocket_launch", variant=ActionVariant.PRIMARY)
     def publish(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then put the stored draft in force."""
         version = self.row_or_404(request, object_id)
         if request.method != "POST":
             consequence = "Relays enforce it within a second, on open connections too. After that it never changes."
-            return self.confirmation(
+            return self.ask(
                 request, version, Question(f"Publish {version}?", consequence, f"Publish version {version.number}")
             )
         return self._done(request, version, actions.publish_version, "is in force.")
@@ -114,7 +120,7 @@ class VersionPages(ActionPages):
             question = Question(
                 f"Roll back to version {version.number}?", consequence, f"Roll back to version {version.number}"
             )
-            return self.confirmation(request, version, question)
+            return self.ask(request, version, question)
         return self._done(request, version, actions.roll_back, "is in force.")
 
     @action(description="Copy to a draft", url_path="copy-to-draft", icon="content_copy")
@@ -123,7 +129,7 @@ class VersionPages(ActionPages):
         version = self.row_or_404(request, object_id)
         if request.method != "POST":
             consequence = "Nothing changes for anybody before you publish the draft."
-            return self.confirmation(
+            return self.ask(
                 request, version, Question(f"Copy version {version.number} to a draft?", consequence, "Copy to a draft")
             )
         draft = actions.create_draft(version.policy, copy_of=version, acting_user=acting_user(request))
@@ -152,7 +158,7 @@ class VersionPages(ActionPages):
         """Nothing: the audit log says it."""
         return ""
 
-    def change_by_action(self, user: User, row: PolicyVersion, values: Mapping[str, Any]) -> None:
+    def change_by_action(self, user: User, row: PolicyVersion, values: dict[str, Any]) -> None:
         """Change the note."""
         if "note" in values:
             actions.set_note(row, values["note"], acting_user=user)

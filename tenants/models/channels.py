@@ -3,12 +3,11 @@
 import uuid
 from typing import ClassVar
 
-from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 
 from tenants.models.scopes import SCOPE_PATTERN, SCOPE_RULE
-from tenants.models.visibility import OwnedQuerySet
+from tenants.models.visibility import OwnedQuerySet, refuse_other_tenants
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}\Z"
 NAME_RULE = "Use up to 64 small letters, digits, _ and -, beginning with a letter or digit."
@@ -31,7 +30,7 @@ class Channel(models.Model):
     name = models.CharField(
         max_length=64,
         validators=[RegexValidator(NAME_PATTERN, NAME_RULE)],
-        help_text=f"Clients connect to /v2/websocket/<name>. {NAME_RULE}",
+        help_text=f"The end of the address that clients connect to: /v2/websocket/web-chat. {NAME_RULE}",
     )
     platform_connection = models.ForeignKey(
         "tenants.PlatformConnection", on_delete=models.PROTECT, related_name="channels"
@@ -87,10 +86,9 @@ class Channel(models.Model):
         return self.platform_channel or self.name
 
     def clean(self) -> None:
-        """Refuse a platform connection of another tenant.
+        """Refuse a platform connection or a policy of another tenant.
 
         Raises:
             ValidationError: with the field at fault.
         """
-        if hasattr(self, "platform_connection") and self.platform_connection.tenant_id != self.tenant_id:
-            raise ValidationError({"platform_connection": "This platform connection belongs to another tenant."})
+        refuse_other_tenants(self, self.tenant_id, "platform_connection", "throttle_policy")

@@ -9,7 +9,7 @@ from django.db import models
 from oauth2_provider.models import AbstractApplication
 
 from tenants.models.scopes import validate_scopes
-from tenants.models.visibility import OwnedQuerySet
+from tenants.models.visibility import OwnedQuerySet, refuse_other_tenants
 
 SHORTEST_TOKEN_LIFE_SECONDS = 60
 LONGEST_TOKEN_LIFE_SECONDS = 2 * 86_400
@@ -77,6 +77,15 @@ class OAuthClient(AbstractApplication):
     def __str__(self) -> str:
         """The name."""
         return self.name
+
+    def clean(self) -> None:
+        """Refuse a policy of another tenant.
+
+        Raises:
+            ValidationError: with the field at fault.
+        """
+        super().clean()
+        refuse_other_tenants(self, self.tenant_id, "throttle_policy")
 
     @property
     def scope_names(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from relay.store.client_records import Platform
-from tenants.models.visibility import OwnedQuerySet
+from tenants.models.visibility import OwnedQuerySet, refuse_other_tenants
 
 # Genesys' regions by their domain: relay/platforms builds hosts such as login.<domain> from it.
 GENESYS_REGIONS = (
@@ -142,6 +142,14 @@ class PlatformConnection(models.Model):
     def __str__(self) -> str:
         """The name."""
         return self.name
+
+    def clean(self) -> None:
+        """Refuse a policy of another tenant.
+
+        Raises:
+            ValidationError: with the field at fault.
+        """
+        refuse_other_tenants(self, self.tenant_id, "throttle_policy")
 
     @property
     def has_credential(self) -> bool:

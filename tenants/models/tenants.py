@@ -7,6 +7,8 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.validators import RegexValidator
 from django.db import models
 
+from tenants.models.visibility import refuse_other_tenants
+
 SLUG_PATTERN = r"^[a-z0-9-]{1,64}\Z"
 SLUG_RULE = "Use up to 64 small letters, digits and hyphens."
 CHANGING_ROLES = ("owner", "operator")  # Member.Role without viewer
@@ -65,6 +67,14 @@ class Tenant(models.Model):
     def __str__(self) -> str:
         """The name."""
         return self.name
+
+    def clean(self) -> None:
+        """Refuse a policy of another tenant.
+
+        Raises:
+            ValidationError: with the field at fault.
+        """
+        refuse_other_tenants(self, self.pk, "throttle_policy")
 
     def may_be_changed_by(self, user: AbstractBaseUser | AnonymousUser) -> bool:
         """Tell whether the person may change what belongs to the tenant: owners, operators and administrators may."""

@@ -27,11 +27,11 @@ class Web:
 
 
 @pytest.fixture
-def web(transactional_db, redis, redis_url):
+def web(transactional_db, redis, redis_url, test_database):
     """Started and ready."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    own = {"DATABASE_URL": _test_database(), "REDIS_URL": redis_url, "FLOODGATE_LOG_LEVEL": "INFO"}
+    own = {"DATABASE_URL": test_database, "REDIS_URL": redis_url, "FLOODGATE_LOG_LEVEL": "INFO"}
     command = [sys.executable, "-m", "daphne", "-v", "0", "-p", str(port), "controlplane.asgi:application"]
     with subprocess.Popen(command, cwd=ROOT, env={**os.environ, **own}, stdout=subprocess.PIPE, text=True) as process:
         _wait_until_listening(process)
@@ -47,7 +47,9 @@ def _wait_until_listening(process):
     pytest.fail("web ended before it listened")
 
 
-def _test_database():
+@pytest.fixture
+def test_database(db):
+    """The URL of the database that this test uses, for other processes."""
     settings = connection.settings_dict
     name, user, password = settings["NAME"], settings["USER"], settings["PASSWORD"]
     if settings["HOST"]:

@@ -127,7 +127,7 @@ def test_several_credential_keys_are_kept_in_order():
     assert parse.parse_credential_keys(",".join(keys)) == keys
 
 
-@pytest.mark.parametrize("value", ["canary", new_credential_key()[:-2]])
+@pytest.mark.parametrize("value", ["canary", new_credential_key()[:-2]], ids=["word", "short"])
 def test_a_credential_key_that_is_none_is_refused_without_showing_it(value):
     with pytest.raises(ValueError, match="32 random bytes") as refusal:
         parse.parse_credential_keys(value)
@@ -139,13 +139,15 @@ def test_a_signing_key_may_come_on_one_line():
     assert parse.parse_signing_key(SIGNING_KEY.replace("\n", "\\n")) == SIGNING_KEY
 
 
-@pytest.mark.parametrize("value", ["canary", ELLIPTIC_KEY, parse.public_key_of(SIGNING_KEY)])
+@pytest.mark.parametrize(
+    "value", ["canary", ELLIPTIC_KEY, parse.public_key_of(SIGNING_KEY)], ids=["word", "elliptic", "public"]
+)
 def test_a_signing_key_is_a_private_rsa_key(value):
     with pytest.raises(ValueError, match="RSA"):
         parse.parse_signing_key(value)
 
 
-@pytest.mark.parametrize("value", ["canary", SIGNING_KEY])
+@pytest.mark.parametrize("value", ["canary", SIGNING_KEY], ids=["word", "private"])
 def test_a_verification_key_is_a_public_rsa_key(value):
     with pytest.raises(ValueError, match="RSA"):
         parse.parse_verification_key(value)

@@ -35,6 +35,7 @@ class UserFactory(DjangoModelFactory[User]):
 
     username = factory.Sequence(lambda number: f"person{number}")
     email = factory.LazyAttribute(lambda person: f"{person.username}@example.com")
+    password = factory.LazyFunction(lambda: make_password(None))
 
 
 class MemberFactory(DjangoModelFactory[Member]):

@@ -5,7 +5,8 @@ import pytest
 from asgiref.testing import ApplicationCommunicator
 from django.db import OperationalError
 
-from controlplane.oauth.endpoint import Admission, Endpoint
+from controlplane.oauth.admission import Admission
+from controlplane.oauth.endpoint import Endpoint
 from controlplane.oauth.messages import LARGEST_BODY_BYTES, Answer, Refused
 
 FORM = (b"content-type", b"application/x-www-form-urlencoded")

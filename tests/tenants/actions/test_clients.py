@@ -165,7 +165,7 @@ def test_a_client_cannot_be_given_another_tenants_channel(acme, umbrella, alice)
 def test_a_client_cannot_be_held_by_another_tenants_policy(acme, umbrella, alice):
     client = ClientFactory.create(tenant=acme)
 
-    with pytest.raises(IntegrityError, match="belongs to another tenant"):
+    with pytest.raises(ValidationError, match="belongs to another tenant"):
         clients.change_client(client, {"throttle_policy": PolicyFactory.create(tenant=umbrella)}, acting_user=alice)
 
 

@@ -1,0 +1,51 @@
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+from tests.architecture.sources import ROOT
+
+pytestmark = pytest.mark.slow
+
+PERSON = """
+import django; django.setup()
+from tenants.models.members import User
+User.objects.create_superuser("alice", "alice@example.com", "correct horse battery")
+"""
+LOG_IN = """
+import django; django.setup()
+from django.test import Client
+answer = Client(raise_request_exception=False, SERVER_NAME="localhost").post("/admin/login/", {"username": "alice", "password": "correct horse battery"})
+print(answer.status_code, answer.headers.get("Retry-After"), answer.content.decode()[:200])
+"""
+
+
+@pytest.fixture
+def python(tmp_path, monkeypatch):
+    """A process of Floodgate on a SQLite database of its own, as in the demo."""
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/floodgate.sqlite3?timeout=1")
+
+    def run(*arguments):
+        command = [sys.executable, *arguments]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    run("manage.py", "migrate", "--verbosity", "0")
+    return run
+
+
+def test_f23_a_locked_database_is_503_with_a_time_to_come_back_and_no_stack_trace(python, tmp_path):
+    python("-c", PERSON)
+    with sqlite3.connect(tmp_path / "floodgate.sqlite3", isolation_level=None) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        answer = python("-c", LOG_IN)
+
+    assert "503 5 A store that this page needs does not answer." in answer
+    assert "Traceback" not in answer.splitlines()[-1]
+
+
+def test_the_rules_of_the_database_hold_on_sqlite_too(python, tmp_path):
+    with sqlite3.connect(tmp_path / "floodgate.sqlite3") as database:
+        triggers = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}
+
+    assert {"tenants_version_fixed", "tenants_zone_kept", "tenants_channel_stays"} <= triggers

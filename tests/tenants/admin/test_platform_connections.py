@@ -1,0 +1,92 @@
+import pytest
+from django.urls import reverse
+
+from tenants.encryption import decrypt_credential
+from tenants.models.platform_connections import PlatformConnection
+from tests.tenants.factories import ChannelFactory, PlatformConnectionFactory
+
+pytestmark = pytest.mark.django_db
+
+CREDENTIAL = {"client_id": "id", "client_secret": " canary ", "access_key_id": "", "access_key_secret": ""}
+
+
+@pytest.fixture
+def row(acme):
+    return PlatformConnectionFactory.create(tenant=acme, name="Genesys")
+
+
+def form(**values):
+    return {"name": "Genesys", "platform": "genesys", "region": "mypurecloud.ie", "is_active": "on", **values}
+
+
+def test_a_new_one_goes_on_with_its_credential(pages, acme):
+    answer = pages.post(reverse("admin:tenants_platformconnection_add"), form(tenant=acme.pk), follow=True)
+
+    assert "Set its credential" in str(next(iter(answer.context["messages"])))
+    assert not PlatformConnection.objects.get().has_credential
+
+
+def test_a_credential_goes_in_as_it_was_typed(told, row, address):
+    assert told(address(row, "set-credential"), CREDENTIAL) == ["Genesys has a new credential."]
+
+    row.refresh_from_db()
+    assert decrypt_credential(row.encrypted_credential).client_secret == " canary "
+
+
+def test_no_page_ever_shows_a_credential(pages, row, address):
+    pages.post(address(row, "set-credential"), CREDENTIAL)
+
+    shown = "".join(pages.get(path).content.decode() for path in (address(row), address(row, "set-credential")))
+    log = pages.get("/admin/auditlog/logentry/").content.decode()
+
+    row.refresh_from_db()
+    assert "canary" not in shown + log
+    assert row.encrypted_credential not in shown + log
+
+
+def test_a_refused_credential_is_not_shown_again_either(pages, row, address):
+    answer = pages.post(address(row, "set-credential"), {**CREDENTIAL, "client_id": ""})
+
+    assert answer.context["form"].errors.keys() == {"client_id"}
+    assert b"canary" not in answer.content
+
+
+@pytest.mark.parametrize("half", [{"access_key_id": "key"}, {"access_key_secret": "secret"}])
+def test_half_an_access_key_is_refused(half, pages, row, address):
+    answer = pages.post(address(row, "set-credential"), {**CREDENTIAL, **half})
+
+    assert "both ID and secret" in str(answer.context["form"].errors)
+
+
+def test_a_change_leaves_the_credential(pages, row, address, audit_entries):
+    before = row.encrypted_credential
+
+    pages.post(address(row), form(is_active=""))
+
+    row.refresh_from_db()
+    assert (row.is_active, row.encrypted_credential) == (False, before)
+    assert audit_entries("platform_connection_changed")[0].changes == {"is_active": ["True", "False"]}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("socket_url", "https://host/{channel}"), ("token_url", "ftp://host"), ("region", "nowhere"), ("name", "")],
+)
+def test_what_makes_no_sense_is_refused_at_its_field(field, value, pages, row, address):
+    answer = pages.post(address(row), form(**{field: value}))
+
+    assert field in answer.context["adminform"].form.errors
+
+
+def test_genesys_without_a_region_is_refused_with_what_to_do(pages, row, address):
+    answer = pages.post(address(row), form(region=""))
+
+    assert "Choose a region, or enter both addresses." in answer.content.decode()
+
+
+def test_one_that_a_channel_uses_is_not_deleted_and_says_why(pages, row, address):
+    ChannelFactory.create(tenant=row.tenant, platform_connection=row)
+
+    pages.post(address(row, "delete"), {"post": "yes"})
+
+    assert PlatformConnection.objects.exists()

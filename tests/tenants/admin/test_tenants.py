@@ -1,0 +1,38 @@
+import pytest
+from django.urls import reverse
+
+from tenants.models.tenants import Tenant
+from tests.tenants.factories import PolicyFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_tenant_is_founded_by_the_action(pages, audit_entries):
+    pages.post(reverse("admin:tenants_tenant_add"), {"name": "Acme", "slug": "acme"})
+
+    assert Tenant.objects.get().is_active
+    assert len(audit_entries("tenant_created")) == 1
+
+
+def test_suspending_and_resuming_say_what_was_done(told, acme, address):
+    assert told(address(acme, "suspend")) == ["Acme is suspended."]
+    assert told(address(acme, "resume")) == ["Acme is active again."]
+
+
+def test_another_tenants_policy_is_neither_offered_nor_taken(pages, acme, umbrella, address):
+    theirs = PolicyFactory.create(tenant=umbrella, name="Theirs")
+    assert "Theirs" not in pages.get(address(acme)).content.decode()
+
+    answer = pages.post(address(acme), {"name": "Acme", "slug": "acme", "throttle_policy": theirs.pk})
+
+    assert "throttle_policy" in answer.context["adminform"].form.errors
+
+
+def test_a_tenant_is_never_deleted(pages, acme, address):
+    assert pages.post(address(acme, "delete"), {"post": "yes"}).status_code == 403
+
+
+def test_a_name_that_is_taken_is_refused_at_its_field(pages, acme):
+    answer = pages.post(reverse("admin:tenants_tenant_add"), {"name": "Acme", "slug": "other"})
+
+    assert "name" in answer.context["adminform"].form.errors
