@@ -68,7 +68,8 @@ def install(requirements: str) -> None:
     say(f"Installing {requirements}")
     command = [str(PYTHON), "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input", "--no-compile"]
     failure = f"Installing {requirements} failed. The lines above say why; the network is needed this once."
-    run([*command, "--require-hashes", "--requirement", str(ROOT / requirements)], failure)
+    # No resolving: the lock is whole. Else a release newer than a lock stops pip 23, where one asks for its extra.
+    run([*command, "--no-deps", "--require-hashes", "--requirement", str(ROOT / requirements)], failure)
     for name in (requirements, *CONTAINED.get(requirements, ())):
         stamp(name).write_text(digest(name))
 
