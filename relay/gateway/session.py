@@ -101,6 +101,7 @@ class Session:
                 self._ended.set_result(None)
         elif side is self.client:
             self._is_closing = True
+            self.platform.end_with(b"")  # nobody is left to read what waits
             self.platform.transport.close()  # writes what is buffered first
             self._end_in(FLUSH_SECONDS)
         elif side.closed_by_endpoint and self.client.closed_by_endpoint:
@@ -129,9 +130,9 @@ class Session:
 
     def _abort(self) -> None:
         for side in (self.client, self.platform):
-            transport = getattr(side, "transport", None)
-            if transport is not None:
-                transport.abort()
+            if hasattr(side, "transport"):
+                side.end_with(b"")  # what waits would keep it
+                side.transport.abort()
 
 
 def _scanner(link: Link, *, masked: bool) -> FrameScanner:

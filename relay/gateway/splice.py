@@ -165,7 +165,7 @@ class Splice(asyncio.Protocol):
         self._rest = b""
         self._is_ending = True
         self._last_words = last_words
-        if not self._passing_bytes:
+        if last_words and not self._passing_bytes:
             self._say_last_words()
         if held is not None:
             self._skip(held.chunk, held.at + held.length)

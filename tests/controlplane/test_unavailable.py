@@ -16,7 +16,8 @@ User.objects.create_superuser("alice", "alice@example.com", "correct horse batte
 LOG_IN = """
 import django; django.setup()
 from django.test import Client
-answer = Client(raise_request_exception=False, SERVER_NAME="localhost").post("/admin/login/", {"username": "alice", "password": "correct horse battery"})
+browser = Client(raise_request_exception=False, SERVER_NAME="localhost")
+answer = browser.post("/admin/login/", {"username": "alice", "password": "correct horse battery"})
 print(answer.status_code, answer.headers.get("Retry-After"), answer.content.decode()[:200])
 """
 

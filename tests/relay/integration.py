@@ -119,6 +119,13 @@ class RawConnection:
             if first == 0x88:
                 return int.from_bytes(payload[:2]), payload[2:].decode()
 
+    async def silence(self, seconds: float = 0.1) -> bytes:
+        """What comes within so long, of which a test expects nothing."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                return await self.reader.read(1)
+        return b""
+
     async def end(self) -> bytes:
         """All that still comes until the socket ends; a reset is an end too."""
         async with asyncio.timeout(PATIENCE_SECONDS):

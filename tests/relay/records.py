@@ -10,7 +10,7 @@ from joserfc.jwk import RSAKey
 
 from relay.gateway.authentication import ALGORITHM, AUDIENCE, TOKEN_TYPE
 from relay.store.client_records import ChannelRecord, ClientRecord, Platform, PlatformConnectionRecord
-from relay.throttle.policy import PolicySnapshot, ZonePolicy
+from relay.throttle.policy import SECOND_NS, PolicySnapshot, ZonePolicy
 from tenants.encryption import PlatformCredential, encrypt_credential
 
 CREDENTIAL = PlatformCredential(client_id="demo-genesys", client_secret="demo-genesys-secret")  # noqa: S106
@@ -21,6 +21,13 @@ TOKEN_LIFE_SECONDS = 600
 def policy(*zones: ZonePolicy, version: int = 1, policy_id: str = "") -> PolicySnapshot:
     """A published version with these zones."""
     return PolicySnapshot(policy_id or str(uuid4()), version, zones)
+
+
+def hourly(passing: int, **changes: object) -> ZonePolicy:
+    """A zone that lets so many pass at once, and then one an hour: in a test, no more."""
+    fields: dict[str, Any] = {"name": "client", "permits": 1, "period_ns": 3600 * SECOND_NS}
+    fields |= {"burst": passing - 1, "delay": passing - 1}
+    return ZonePolicy(**(fields | changes))
 
 
 def platform_connection(platform_url: str, **changes: object) -> PlatformConnectionRecord:

@@ -6,17 +6,25 @@ from dataclasses import replace
 
 import pytest
 import pytest_asyncio
+from floodgate_simulator.faults.fault import Fault
+from websockets.frames import Opcode
 
 from relay.gateway.waiting import WaitingRoom
 from relay.throttle.limiter import Limiter
-from relay.throttle.policy import SECOND_NS, Beyond, ZonePolicy
+from relay.throttle.policy import SECOND_NS, Beyond, Direction, ZonePolicy
 from relay.throttle.verdict import Action
 from relay.throttle.zone import Zone
-from tests.relay.eventually import eventually
+from tests.relay.eventually import eventually, turns
+from tests.relay.integration import close_of
+from tests.relay.records import hourly, policy
+from tests.relay.seen import masked, received, traffic
 
 pytestmark = pytest.mark.asyncio
 
 FAST = ZonePolicy(name="client", permits=200)
+LIMITED = ZonePolicy(name="client", permits=200, burst=60, delay=10)
+MIB = 1024 * 1024
+ORDERS = "/v2/websocket/orders"
 ONE_A_DAY = replace(FAST, permits=1, period_ns=86_400 * SECOND_NS)
 
 
@@ -109,3 +117,149 @@ async def test_who_has_waited_for_too_long_is_closed_before_its_turn(room):
 
     await eventually(lambda: gone == [Action.CLOSE] * 2)
     assert len(room) == 0
+
+
+async def test_beyond_the_delay_a_message_waits(integration_of, simulator):
+    integration = integration_of(policies=(policy(hourly(11, burst=20)),))
+    client = await integration.connect_raw(ORDERS)
+
+    client.send(*(masked(b"%d|" % number) for number in range(50)))
+
+    await eventually(lambda: traffic(integration).waiting == 1)
+    await eventually(lambda: received(simulator)["messages"] == 11)
+
+
+async def test_nothing_of_a_message_that_waits_is_sent(bare):
+    client, platform = await bare(policies=(policy(hourly(1)),))
+
+    client.send(masked(b"passes"), masked(b"waits"))
+    assert await platform.frame() == (0x81, b"passes")
+
+    assert await platform.silence() == b""
+
+
+@pytest.mark.slow
+async def test_l7_a_throttled_connection_gets_its_rate_and_never_more(integration_of, simulator):
+    connection = await integration_of(policies=(policy(LIMITED),)).connect(ORDERS, ping_interval=None)
+    began_at = time.time()
+
+    for number in range(500):
+        await connection.send(f"{number}|")
+    await eventually(lambda: received(simulator)["messages"] == 500)
+
+    arrived = [line.received_at - began_at for line in simulator.simulation.ledger.received.after(0)]
+    assert all(count <= LIMITED.permits * at + LIMITED.burst + 1 for count, at in enumerate(arrived, 1))
+    assert len(arrived) >= 0.99 * LIMITED.permits * arrived[-1]
+    assert received(simulator)["order_gaps"] == received(simulator)["duplicates"] == 0
+
+
+async def test_a_connection_that_waits_is_not_read_so_its_sender_is_stopped(integration_of):
+    integration = integration_of(policies=(policy(hourly(1)),))
+    client = await integration.connect_raw(ORDERS, buffer_bytes=65_536)
+
+    client.send(masked(bytes(1000), Opcode.BINARY) * 4000)
+    await eventually(lambda: traffic(integration).waiting == 1)
+    await turns(0.3)
+
+    assert client.writer.transport.get_write_buffer_size() > 3 * MIB
+
+
+async def test_what_was_taken_from_a_client_that_left_is_delivered(integration_of, simulator):
+    integration = integration_of(policies=(policy(LIMITED),))
+    client = await integration.connect_raw(ORDERS)
+
+    client.send(*(masked(b"%d|" % number) for number in range(100)))
+    client.writer.close()
+
+    await eventually(lambda: received(simulator)["messages"] == 100)
+    assert received(simulator)["order_gaps"] == 0
+
+
+async def test_what_was_held_is_counted_with_how_long(integration_of, simulator):
+    integration = integration_of(policies=(policy(LIMITED),))
+    connection = await integration.connect(ORDERS)
+
+    for number in range(30):
+        await connection.send(f"{number}|")
+    await eventually(lambda: received(simulator)["messages"] == 30)
+
+    counter = traffic(integration)
+    assert (counter.messages, counter.waiting, sum(counter.held)) == (30, 0, 30)
+    assert counter.waited >= 10
+
+
+async def test_a_zone_that_closes_does_so_after_its_seconds_and_says_why(integration_of):
+    zone = hourly(2, beyond=Beyond.CLOSE, close_after_waiting_seconds=1)
+    client = await integration_of(policies=(policy(zone),)).connect_raw(ORDERS)
+
+    client.send(masked(b"x") * 5)
+
+    code, reason = await client.close_frame()
+    word, named, retry_after = reason.split(";")
+    assert (code, word, named) == (4429, "rate_limited", "zone=client")
+    assert 3_590_000 <= int(retry_after.removeprefix("retry_after_ms=")) <= 3_600_000
+
+
+async def test_a_throttled_client_that_answers_no_ping_stays_connected(integration_of):
+    client = await integration_of(policies=(policy(hourly(1)),)).connect_raw(ORDERS)
+
+    client.send(masked(b"x") * 3)
+
+    assert await client.silence(1.0) == b""
+    assert not client.reader.at_eof()
+
+
+async def test_a_close_ends_a_connection_that_waits(integration_of, simulator):
+    client = await integration_of(policies=(policy(hourly(1)),)).connect_raw(ORDERS)
+    client.send(masked(b"x") * 3)
+    await eventually(lambda: received(simulator)["messages"] == 1)
+
+    simulator.simulation.order(Fault(kind="close", code=4001))
+
+    assert await client.close_frame() == (4001, "")
+
+
+async def test_a_closed_flood_ends_although_it_goes_on_sending(integration_of, simulator):
+    zone = hourly(2, beyond=Beyond.CLOSE, close_after_waiting_seconds=1)
+    connection = await integration_of(policies=(policy(zone),)).connect(ORDERS, ping_interval=None)
+
+    for _ in range(2000):
+        await connection.send(bytes(1000))
+
+    assert (await close_of(connection))[0] == 4429
+
+
+async def test_a_client_that_leaves_while_the_platforms_messages_wait_ends_the_session(bare, relay):
+    client, platform = await bare(policies=(policy(hourly(1, direction=Direction.TO_CLIENT)),))
+    platform.send(b"\x81\x01x" * 3)
+    assert await client.frame() == (0x81, b"x")
+
+    client.writer.transport.abort()
+
+    assert await platform.end() == b""
+    await eventually(lambda: not relay.worker.connections)
+
+
+async def test_a_platform_that_breaks_off_in_a_frame_ends_a_client_whose_messages_wait(bare, relay):
+    client, platform = await bare(policies=(policy(hourly(1)),))
+    client.send(masked(b"x") * 3)
+    await platform.frame()
+
+    platform.send(b"\x81\x05half")
+    assert await client.reader.readexactly(6) == b"\x81\x05half"
+    platform.writer.transport.abort()
+
+    assert await client.end() == b""
+    await eventually(lambda: not relay.worker.connections)
+
+
+async def test_a_platform_that_goes_ends_what_waits_of_a_client_that_left(bare, relay):
+    client, platform = await bare(policies=(policy(hourly(1)),))
+    client.send(masked(b"x") * 3)
+    await platform.frame()
+    client.writer.transport.abort()
+    await turns(0.1)
+
+    platform.writer.transport.abort()
+
+    await eventually(lambda: not relay.worker.connections)

@@ -1,0 +1,313 @@
+import asyncio
+import json
+from contextlib import AsyncExitStack
+
+import pytest
+import websockets
+from floodgate_simulator.faults.fault import Fault
+
+from relay.gateway.admission import Admission, channel_for, spread_seconds
+from relay.gateway.authentication import Handshake, Identity
+from relay.protocol.denials import Denied
+from relay.throttle.policy import Beyond, Counted, Direction, PolicySnapshot, Scope, ZonePolicy, default_zones
+from tests.relay import records
+from tests.relay.eventually import eventually
+from tests.relay.records import hourly, policy
+from tests.relay.running import running_relay
+
+pytestmark = pytest.mark.asyncio
+ADDRESS = "192.0.2.7"
+PLATFORM = records.platform_connection("http://platform.example")
+HANDSHAKES = {"counted": Counted.HANDSHAKES, "beyond": Beyond.REJECT}
+CONNECTIONS = {"counted": Counted.OPEN_CONNECTIONS, "beyond": Beyond.REJECT}
+
+
+@pytest.fixture
+def admission():
+    return Admission(1_000_000, 1_000_000)
+
+
+def client(*zones, **changes):
+    return records.client(PLATFORM, **({"policies": (policy(*zones),)} | changes))
+
+
+async def enter(admission, record, stack, address=ADDRESS):
+    """One handshake of a client that stays open until the stack ends."""
+    return await stack.enter_async_context(admission.admitted(record, record.channels[0], address))
+
+
+async def refusal_of(admission, record):
+    """The denial of a client's next handshake."""
+    async with AsyncExitStack() as stack:
+        with pytest.raises(Denied) as refused:
+            await enter(admission, record, stack)
+    return refused.value.denial
+
+
+def handshake(channel="echo", tenant_slug=""):
+    return Handshake(channel, tenant_slug, ADDRESS, "", "", "", ())
+
+
+def identity(record, *scopes):
+    return Identity(record.tenant_id, record.client_id, "t1", 0.0, 1e12, frozenset(scopes))
+
+
+def choice(record, channel="echo", tenant_slug="", scopes=()):
+    """Status and code of a refused choice of channel."""
+    with pytest.raises(Denied) as refused:
+        channel_for(record, identity(record, *scopes), handshake(channel, tenant_slug))
+    return refused.value.denial.status, refused.value.denial.code
+
+
+async def test_an_address_is_refused_beyond_its_burst_and_told_when_to_come_back():
+    admission = Admission(1, 3)
+    for _ in range(4):
+        admission.admit_address(ADDRESS)
+
+    with pytest.raises(Denied) as refused:
+        admission.admit_address(ADDRESS)
+
+    denial = refused.value.denial
+    assert (denial.status, denial.members["violated-policies"]) == (429, ["address_handshakes"])
+    assert dict(denial.headers)["ratelimit-policy"] == '"address_handshakes";q=1;w=1'
+
+
+async def test_S25_another_address_is_not_held_responsible():
+    admission = Admission(1, 0)
+    admission.admit_address(ADDRESS)
+
+    admission.admit_address("192.0.2.8")
+
+
+async def test_a_refused_handshake_is_charged_in_no_zone(admission):
+    shared, tenant = policy(hourly(2, name="tenant", scope=Scope.TENANT, **HANDSHAKES)), "5c1d"
+    greedy = client(tenant_id=tenant, policies=(policy(hourly(1, **HANDSHAKES)), shared))
+    modest = client(tenant_id=tenant, policies=(shared,))
+
+    async with AsyncExitStack() as stack:
+        await enter(admission, greedy, stack)
+        assert [(await refusal_of(admission, greedy)).members["violated-policies"] for _ in range(3)] == [
+            ["client"]
+        ] * 3
+        await enter(admission, modest, stack)
+
+    assert (await refusal_of(admission, modest)).members["violated-policies"] == ["tenant"]
+
+
+async def test_a_handshake_beyond_the_delay_waits_for_its_turn(admission):
+    loop, record = asyncio.get_running_loop(), client(ZonePolicy(name="client", permits=20, burst=2, **HANDSHAKES))
+    began_at = loop.time()
+
+    async with AsyncExitStack() as stack:
+        await asyncio.gather(*(enter(admission, record, stack) for _ in range(3)))
+
+    assert loop.time() - began_at >= 0.09
+
+
+async def test_a_full_cap_refuses_without_charging_the_handshake(admission):
+    record = client(hourly(2, **HANDSHAKES), ZonePolicy(name="open", permits=1, **CONNECTIONS))
+
+    async with AsyncExitStack() as stack:
+        await enter(admission, record, stack)
+        denials = [await refusal_of(admission, record) for _ in range(3)]
+
+    assert [denial.members["violated-policies"] for denial in denials] == [["open"]] * 3
+    async with AsyncExitStack() as stack:
+        await enter(admission, record, stack)
+
+
+async def test_B8_a_full_cap_says_that_it_counts_what_is_open(admission):
+    record = client(ZonePolicy(name="open", permits=1, **CONNECTIONS))
+
+    async with AsyncExitStack() as stack:
+        await enter(admission, record, stack)
+        headers = dict((await refusal_of(admission, record)).headers)
+
+    assert headers["ratelimit-policy"] == '"open";q=1;qu="concurrent-requests"'
+    assert headers["ratelimit"] == '"open";r=0'
+    assert 5 <= int(headers["retry-after"]) <= 8
+
+
+async def test_a_credentials_cap_counts_the_connections_of_all_its_clients(admission):
+    shared = PolicySnapshot("default", 0, default_zones())
+
+    async with AsyncExitStack() as stack:
+        for _ in range(10):
+            await enter(admission, client(policies=(shared,)), stack)
+        denial = await refusal_of(admission, client(policies=(shared,)))
+
+    assert denial.members["violated-policies"] == ["credential_connections"]
+
+
+async def test_limits_are_those_of_client_channel_and_platform_connection_by_direction(admission):
+    back = policy(
+        hourly(1, name="back", direction=Direction.TO_CLIENT), hourly(1, name="pings", counted="control_frames")
+    )
+    connection = records.platform_connection("http://p", policies=(policy(hourly(1, name="credential")),))
+    channel = records.channel(connection, policies=(back,))
+    record = client(hourly(1), hourly(9, name="bytes", counted=Counted.BYTES), channels=(channel,))
+
+    async with AsyncExitStack() as stack:
+        limits = admission.limits(record, channel, await enter(admission, record, stack))
+
+    assert names(limits.to_platform) == (["client", "bytes", "credential"], ["bytes"], ["pings"])
+    assert names(limits.to_client) == (["back"], [], [])
+
+
+def names(frame_limits):
+    return tuple([zone.policy.name for zone in limiter.zones] for limiter in frame_limits)
+
+
+async def test_two_connections_of_a_client_share_its_zone_and_have_one_each_of_their_own(admission):
+    record = client(hourly(1), hourly(1, name="connection", scope=Scope.CONNECTION))
+
+    async with AsyncExitStack() as stack:
+        first, second = [
+            admission.limits(
+                record, record.channels[0], await enter(admission, record, stack)
+            ).to_platform.messages.zones
+            for _ in range(2)
+        ]
+
+    assert first[0] is second[0]
+    assert first[1] is not second[1]
+
+
+async def test_a_zone_at_rest_is_forgotten_and_one_in_use_is_not():
+    admission = Admission(1_000_000, 0)
+    used_up = Admission(1, 0)
+    admission.admit_address(ADDRESS)
+    used_up.admit_address(ADDRESS)
+
+    admission.forget_those_at_rest()
+    used_up.forget_those_at_rest()
+
+    assert (len(admission.zones), len(used_up.zones)) == (0, 1)
+
+
+async def test_retry_after_is_spread_between_clients_by_up_to_three_seconds():
+    spreads = {spread_seconds(f"client-{number}") for number in range(50)}
+
+    assert spreads == {0, 1, 2, 3}
+
+
+async def test_a_client_gets_the_channel_that_it_names():
+    record = client(channels=(records.channel(PLATFORM), records.channel(PLATFORM, "chat", scope="chat:send")))
+    known = identity(record, "chat:send")
+
+    assert channel_for(record, known, handshake("echo", record.tenant_slug)) is record.channels[0]
+    assert channel_for(record, known, handshake("chat")) is record.channels[1]
+
+
+async def test_B3_within_its_own_tenant_a_client_is_told_why_not():
+    scoped = client(channels=(records.channel(PLATFORM, scope="chat:send"),))
+
+    assert choice(scoped, scopes=("chat:read",)) == (403, "insufficient_scope")
+    assert choice(client(channels=()), "orders") == (403, "channel_forbidden")
+
+
+async def test_B3_another_tenants_channel_is_answered_like_one_that_does_not_exist():
+    record = client(tenant_slug="acme")
+
+    assert choice(record, "echo", "umbrella") == choice(record, "nowhere") == (404, "channel_not_found")
+
+
+async def test_a_suspended_tenant_may_go_nowhere():
+    assert choice(client(tenant_is_active=False)) == (403, "tenant_suspended")
+
+
+async def test_L2_of_sixty_handshakes_at_once_a_burst_of_ten_lets_eleven_in(integration_of):
+    integration = integration_of(policies=(policy(hourly(11, name="client_handshakes", **HANDSHAKES)),))
+    await integration.connect()
+    headers = integration.headers()
+
+    connecting = (integration.connect(additional_headers=headers) for _ in range(59))
+    outcomes = await asyncio.gather(*connecting, return_exceptions=True)
+
+    refused = [outcome.response for outcome in outcomes if isinstance(outcome, websockets.InvalidStatus)]
+    assert (len(outcomes) - len(refused), len(refused)) == (10, 49)
+    assert {response.status_code for response in refused} == {429}
+
+
+async def test_B7_a_refused_handshake_says_which_limit_how_much_and_until_when(integration_of):
+    integration = integration_of(policies=(policy(hourly(1, name="client_handshakes", **HANDSHAKES)),))
+    await integration.connect()
+
+    response = await integration.refusal()
+
+    problem, retry_after = json.loads(response.body), int(response.headers["Retry-After"])
+    assert problem["type"] == "https://iana.org/assignments/http-problem-types#quota-exceeded"
+    assert (problem["violated-policies"], problem["code"]) == (["client_handshakes"], "rate_limited")
+    assert problem["retry_after_ms"] == retry_after * 1000
+    assert response.headers["RateLimit-Policy"] == '"client_handshakes";q=1;w=3600'
+    assert response.headers["RateLimit"].startswith('"client_handshakes";r=0;t=')
+
+
+async def test_F45_two_clients_are_not_told_to_come_back_at_the_same_second(integration_of):
+    told = set()
+    for client_id in ("client-0", "client-1"):
+        integration = integration_of(policies=(policy(hourly(1, **HANDSHAKES)),), client_id=client_id)
+        await integration.connect()
+        told.add((await integration.refusal()).headers["Retry-After"])
+
+    assert told == {str(57 + spread_seconds("client-0")), str(57 + spread_seconds("client-1"))}
+    assert len(told) == 2
+
+
+async def test_S26_an_address_is_refused_before_any_token_is_looked_at_whatever_it_claims_to_be(
+    relays_redis_url, integration_of
+):
+    with running_relay(relays_redis_url, ADDRESS_HANDSHAKE_PERMITS=1, ADDRESS_HANDSHAKE_BURST=2) as relay:
+        integration = integration_of(relay)
+        claims = [{"X-Forwarded-For": f"198.51.100.{number}"} for number in range(4)]
+
+        answers = [await integration.refusal(additional_headers=claim) for claim in claims]
+
+        assert [answer.status_code for answer in answers] == [401, 401, 401, 429]
+        assert answers[3].headers["RateLimit-Policy"] == '"address_handshakes";q=1;w=1'
+        assert (await integration.refusal("/nowhere")).status_code == 429
+
+
+@pytest.fixture
+def one_at_a_time(integration_of):
+    return integration_of(policies=(policy(ZonePolicy(name="open", permits=1, **CONNECTIONS)),))
+
+
+async def connected_again(integration):
+    """A connection, once there is a place for it."""
+    headers = integration.headers()
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                return await integration.connect(additional_headers=headers)
+            except websockets.InvalidStatus as refused:
+                assert refused.response.status_code == 429
+
+
+async def test_a_place_is_given_back_when_a_connection_ends(one_at_a_time):
+    connection = await one_at_a_time.connect()
+    assert (await one_at_a_time.refusal()).status_code == 429
+
+    await connection.close()
+
+    assert await connected_again(one_at_a_time)
+
+
+async def test_a_place_is_given_back_when_the_platform_refuses(one_at_a_time, simulator):
+    simulator.simulation.order(Fault(kind="status", target="handshake", status=503, count=1))
+
+    refused = await one_at_a_time.refusal()
+
+    assert refused.status_code == 503
+    assert await connected_again(one_at_a_time)
+
+
+async def test_a_place_is_given_back_when_a_client_leaves_during_its_handshake(one_at_a_time, simulator):
+    hang = simulator.simulation.order(Fault(kind="hang", target="handshake", count=1))
+    leaver = await one_at_a_time.knock("/v2/websocket/echo")
+    await eventually(lambda: hang.struck)
+
+    leaver.writer.transport.abort()
+    simulator.simulation.faults.remove(hang.id)
+
+    assert await connected_again(one_at_a_time)

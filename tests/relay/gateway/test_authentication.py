@@ -1,0 +1,274 @@
+import base64
+import hmac
+import json
+import time
+from urllib.parse import quote
+
+import pytest
+from django.conf import settings
+from hypothesis import given
+from hypothesis import strategies as st
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+
+from controlplane.generate_keys import new_signing_key
+from relay.gateway.authentication import Handshake, TokenVerifier, bearer_token
+from relay.protocol.denials import Denied
+from tests.relay import records
+from tests.relay.eventually import eventually
+
+CLIENT = records.client(records.platform_connection("http://platform.example"), scopes=("chat:read", "chat:write"))
+SIGNING_KEY = RSAKey.import_key(settings.SIGNING_KEY)
+HEADER = {"alg": "RS256", "typ": "at+jwt"}
+
+
+@pytest.fixture(scope="module")
+def verifier():
+    return TokenVerifier(settings.VERIFICATION_KEY, settings.WEB_URL)
+
+
+def signed(header=HEADER, key=None, **claims):
+    """A token whose every part can be wrong."""
+    rsa = key or SIGNING_KEY
+    return jwt.encode(header, records.claims_of(CLIENT, **claims), rsa, algorithms=[header["alg"]])
+
+
+def without_claim(name):
+    claims = records.claims_of(CLIENT)
+    del claims[name]
+    return jwt.encode(HEADER, claims, SIGNING_KEY)
+
+
+def forged(alg, sign=lambda _: b""):
+    """What no library would sign."""
+    parts = ({"alg": alg, "typ": "at+jwt"}, records.claims_of(CLIENT))
+    signed_part = b".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in parts)
+    return (signed_part + b"." + base64.urlsafe_b64encode(sign(signed_part)).rstrip(b"=")).decode()
+
+
+def signed_with_public_key(text):
+    return hmac.digest(settings.VERIFICATION_KEY.encode(), text, "sha256")
+
+
+def altered(part):
+    parts = signed().split(".")
+    parts[part] = parts[part][:-8] + "AAAAAAAA"
+    return ".".join(parts)
+
+
+def refusal(verifier, token):
+    """The denial of a token, or none."""
+    try:
+        verifier.verify(token)
+    except Denied as denied:
+        return denied.denial
+    return None
+
+
+def scope_of(headers=(), query="", channel="echo", **kwargs):
+    """An ASGI scope, as the router hands it on."""
+    return {
+        "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers],
+        "query_string": query.encode("latin-1"),
+        "client": ("192.0.2.7", 4711),
+        "url_route": {"kwargs": {"channel": channel} | kwargs},
+    }
+
+
+def test_a_valid_token_says_whose_it_is(verifier):
+    identity = verifier.verify(signed(jti="t1", iat=time.time() - 5))
+
+    assert (identity.client_id, identity.tenant_id, identity.token_id) == (CLIENT.client_id, CLIENT.tenant_id, "t1")
+    assert identity.scopes == {"chat:read", "chat:write"}
+
+
+def test_a_token_without_scopes_has_none(verifier):
+    assert verifier.verify(without_claim("scope")).scopes == frozenset()
+
+
+def test_a_token_counts_for_some_seconds_after_its_end(verifier):
+    assert verifier.verify(signed(exp=time.time() - 1)).client_id == CLIENT.client_id
+
+
+def test_a_token_that_has_ended_is_refused_and_says_where_the_next_comes_from(verifier):
+    denial = refusal(verifier, signed(exp=time.time() - 6))
+
+    assert (denial.status, denial.code) == (401, "invalid_token")
+    assert denial.detail == "The access token has ended. POST /oauth/token issues another."
+
+
+@pytest.mark.asyncio
+async def test_a_token_that_was_good_before_is_refused_once_it_has_ended(verifier):
+    token = signed(exp=time.time() - 4)
+
+    assert refusal(verifier, token) is None
+
+    assert (await eventually(lambda: refusal(verifier, token))).code == "invalid_token"
+
+
+def test_F53_a_token_from_a_clock_that_is_half_a_minute_ahead_counts(verifier):
+    assert refusal(verifier, signed(iat=time.time() + 30)) is None
+
+
+WRONG_TOKENS = {
+    "no_token_at_all": lambda: "canary",
+    "two_parts": lambda: "e30.e30",
+    "empty_parts": lambda: "..",
+    "not_base64": lambda: "?.?.?",
+    "another_key": lambda: signed(key=RSAKey.import_key(new_signing_key())),
+    "another_issuer": lambda: signed(iss="https://evil.example"),
+    "another_audience": lambda: signed(aud="somebody-else"),
+    "another_type": lambda: signed(header={"alg": "RS256", "typ": "JWT"}),
+    "no_type": lambda: signed(header={"alg": "RS256"}),
+    "another_rsa_algorithm": lambda: signed(header={"alg": "RS512", "typ": "at+jwt"}),
+    "alg_none": lambda: forged("none"),
+    "public_key_as_secret": lambda: forged("HS256", signed_with_public_key),
+    "signature_left_out": lambda: forged("RS256"),
+    "altered_claims": lambda: altered(1),
+    "altered_signature": lambda: altered(2),
+    "issued_in_the_future": lambda: signed(iat=time.time() + 120),
+    "end_is_no_number": lambda: signed(exp="tomorrow"),
+    "issued_at_no_number": lambda: signed(iat=None),
+} | {
+    f"without_{name}": (lambda name=name: without_claim(name)) for name in ("tenant", "client_id", "jti", "exp", "iat")
+}
+
+
+@pytest.mark.parametrize("made", WRONG_TOKENS.values(), ids=WRONG_TOKENS)
+def test_B2_a_wrong_token_is_refused_without_saying_what_is_wrong_with_it(verifier, made):
+    denial = refusal(verifier, made())
+
+    assert (denial.status, denial.code) == (401, "invalid_token")
+    assert denial.detail == "This is no access token of this relay. POST /oauth/token issues one."
+    assert 'error="invalid_token"' in dict(denial.headers)["www-authenticate"]
+
+
+def test_B2_no_token_is_refused_without_an_error_attribute(verifier):
+    denial = refusal(verifier, "")
+
+    assert (denial.status, denial.code) == (401, "token_missing")
+    assert dict(denial.headers)["www-authenticate"] == 'Bearer realm="floodgate"'
+
+
+@given(token=st.text() | st.builds(".".join, st.lists(st.text("eyJhbGci-_=", min_size=1), min_size=3, max_size=3)))
+def test_no_text_that_is_sent_as_a_token_does_more_than_be_refused(token):
+    verifier = TokenVerifier(settings.VERIFICATION_KEY, settings.WEB_URL)
+
+    assert refusal(verifier, token).status == 401
+
+
+@pytest.mark.parametrize("value", ["Bearer abc", "bearer abc", "BEARER  abc "])
+def test_a_bearer_token_is_read_however_its_scheme_is_written(value):
+    assert bearer_token(scope_of([("authorization", value)])) == "abc"
+
+
+@pytest.mark.parametrize(
+    "values", [[], [""], ["abc"], ["Basic abc"], ["Bearer"], ["Bearer a", "Bearer b"]], ids=lambda values: str(values)
+)
+def test_anything_else_than_one_bearer_token_is_none(values):
+    assert bearer_token(scope_of([("authorization", value) for value in values])) == ""
+
+
+def test_a_handshake_names_channel_tenant_and_address():
+    handshake = Handshake.from_scope(scope_of(channel="orders", tenant="acme", query="mode=echo"))
+
+    assert (handshake.channel, handshake.tenant_slug, handshake.address) == ("orders", "acme", "192.0.2.7")
+    assert handshake.query == "mode=echo"
+
+
+def test_a_path_without_a_tenant_leaves_it_empty():
+    assert Handshake.from_scope(scope_of()).tenant_slug == ""
+
+
+def test_offers_in_several_headers_are_one_list_without_tickets():
+    names = ["ticket.canary, v2", " v1 ,ticket.", ""]
+
+    handshake = Handshake.from_scope(scope_of([("sec-websocket-protocol", name) for name in names]))
+
+    assert handshake.subprotocols == "v2, v1"
+
+
+NOT_FORWARDED = (
+    *(
+        "host",
+        "connection",
+        "upgrade",
+        "authorization",
+        "cookie",
+        "content-length",
+        "transfer-encoding",
+        "te",
+        "expect",
+    ),
+    *("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "proxy-authorization", "sec-websocket-key"),
+)
+
+
+@pytest.mark.parametrize("name", NOT_FORWARDED)
+def test_S26_a_header_that_is_the_clients_own_or_of_one_hop_is_not_forwarded(name):
+    handshake = Handshake.from_scope(scope_of([(name, "canary"), ("x-correlation", "17")]))
+
+    assert handshake.forwarded_headers == (("x-correlation", "17"),)
+
+
+@pytest.mark.parametrize("name", ["x-host", "cookies", "hosts", "x-authorization"])
+def test_a_header_that_only_resembles_one_of_those_is_forwarded(name):
+    assert Handshake.from_scope(scope_of([(name, "1")])).forwarded_headers == ((name, "1"),)
+
+
+@pytest.mark.parametrize("query", ["access_token=canary", "a=1&token=canary", "%74oken=canary", "token=a&token=b"])
+def test_B4_a_token_in_the_url_is_refused_with_400(query):
+    with pytest.raises(Denied) as refused:
+        Handshake.from_scope(scope_of(query=query))
+
+    assert (refused.value.denial.status, refused.value.denial.code) == (400, "token_in_url")
+    assert b"canary" not in refused.value.denial.body()
+
+
+def test_S9_a_handshake_that_is_logged_shows_neither_query_nor_headers():
+    handshake = Handshake.from_scope(scope_of([("x-api-key", "canary")], query="session=canary"))
+
+    assert "canary" not in repr(handshake)
+
+
+@given(values=st.lists(st.text(st.characters(max_codepoint=255))), query=st.text(st.characters(max_codepoint=255)))
+def test_whatever_a_handshake_offers_it_is_read_or_refused_with_400(values, query):
+    try:
+        handshake = Handshake.from_scope(scope_of([("sec-websocket-protocol", value) for value in values], query))
+    except Denied as denied:
+        assert denied.denial.status == 400
+    else:
+        assert not any(name.startswith("ticket.") for name in handshake.subprotocols.split(", "))
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("made", [lambda: "canary", lambda: signed(exp=1)], ids=["malformed", "ended"])
+async def test_B2_a_relay_answers_a_wrong_token_with_401_and_a_challenge(integration, made):
+    response = await integration.refusal(additional_headers={"Authorization": f"Bearer {made()}"})
+
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"].startswith('Bearer realm="floodgate", error="invalid_token"')
+    assert b"canary" not in response.body
+
+
+@pytest.mark.asyncio
+async def test_B2_a_relay_answers_no_token_with_401_and_a_bare_challenge(integration):
+    response = await integration.refusal(additional_headers={})
+
+    assert (response.status_code, response.headers["WWW-Authenticate"]) == (401, 'Bearer realm="floodgate"')
+
+
+@pytest.mark.asyncio
+async def test_B4_a_relay_refuses_a_token_in_the_url_even_beside_a_good_one(integration):
+    token = quote(records.token_of(integration.record))
+
+    response = await integration.refusal(f"/v2/websocket/echo?access_token={token}")
+
+    assert (response.status_code, json.loads(response.body)["code"]) == (400, "token_in_url")
+
+
+@pytest.mark.asyncio
+async def test_S10_a_cookie_alone_opens_nothing(integration):
+    cookie = f"access_token={records.token_of(integration.record)}"
+
+    assert (await integration.refusal(additional_headers={"Cookie": cookie})).status_code == 401

@@ -1,0 +1,34 @@
+"""What can be seen of traffic: at the simulator, and in the relay's counters; and the frames that make it."""
+
+from typing import Any, cast
+
+from floodgate_simulator.application import Simulator
+from websockets.frames import Frame, Opcode
+
+from relay.gateway.session import Session
+from relay.telemetry.counters import Flow, TrafficCounter
+from tests.relay.integration import Integration
+
+
+def masked(payload: bytes, opcode: Opcode = Opcode.TEXT, *, fin: bool = True) -> bytes:
+    """A client's frame."""
+    return Frame(opcode, payload, fin=fin).serialize(mask=True)
+
+
+def received(simulator: Simulator) -> dict[str, Any]:
+    """What the simulator received in all."""
+    return cast("dict[str, Any]", simulator.simulation.ledger.as_json()["overall"])
+
+
+def traffic(integration: Integration, channel: str = "orders", direction: str = "to_platform") -> TrafficCounter:
+    """What the relay counted of one client."""
+    record = integration.record
+    return integration.relay.worker.counters.flow(Flow(record.tenant_slug, record.client_id, channel, direction))
+
+
+def own_session(integration: Integration) -> Session:
+    """The one session of a client, as it is inside the relay."""
+    connections = list(integration.relay.worker.connections)
+    client_id = integration.record.client_id
+    [session] = [one.session for one in connections if one.identity.client_id == client_id]
+    return session
