@@ -15,7 +15,7 @@ demo:  ## start everything on this machine; TRAFFIC=0 starts it quiet
 
 test: lint  ## all checks and tests, at most ten minutes
 	@$(BOOTSTRAP) requirements-dev.txt chromium node
-	@$(BIN)/pytest -n 2 $(ARGS)
+	@$(BIN)/pytest -n 2 -m "not bench" $(ARGS)
 
 lint:  ## style, types, and who may import whom
 	@$(BOOTSTRAP) requirements-dev.txt
@@ -23,6 +23,7 @@ lint:  ## style, types, and who may import whom
 	@$(BIN)/ruff format --quiet --check .
 	@FLOODGATE_DEMO=1 $(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python -m tests.architecture.bars
 
 format:  ## lay out the code and mend what can be mended
 	@$(BOOTSTRAP) requirements-dev.txt

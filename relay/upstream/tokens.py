@@ -4,7 +4,6 @@ One request serves all handshakes that wait for it.
 """
 
 import asyncio
-import json
 import ssl
 import time
 from dataclasses import dataclass, field
@@ -168,7 +167,7 @@ async def _bounded(content: aiohttp.StreamReader) -> bytes:
 def _error_word(body: bytes) -> str:
     """The ``error`` of RFC 6749, section 5.2, if the body has one and it is a plain word."""
     try:
-        word = json.loads(body).get("error", "")
+        word = msgspec.json.decode(body).get("error", "")
     except (ValueError, AttributeError):
         return ""
     return word if isinstance(word, str) and word.isidentifier() else ""

@@ -177,3 +177,5 @@ def _assigned_names(module):
                 yield name
             case ast.FunctionDef(name) | ast.AsyncFunctionDef(name):
                 yield name
+            case _:
+                continue

@@ -5,7 +5,6 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from functools import partial
 
 from aiohttp import web
 
@@ -75,7 +74,7 @@ class Simulator:
             self.raw_echo_port = echo_listener.getsockname()[1]
             loop = asyncio.get_running_loop()
             self._raw_echo = await loop.create_server(
-                partial(RawEcho, self._raw_echo_transports),
+                lambda: RawEcho(self._raw_echo_transports),
                 sock=echo_listener,
                 ssl=tls,
                 backlog=BACKLOG,
