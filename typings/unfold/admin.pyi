@@ -26,7 +26,6 @@ class ModelAdmin(admin.ModelAdmin[Any]):
         form_url: str = "",
         extra_context: dict[str, object] | None = None,
     ) -> HttpResponse: ...
-
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]: ...
 
 class StackedInline(admin.StackedInline[Any, Any]):
