@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 from django_celery_beat.models import PeriodicTask
+from unfold.decorators import display
 
 from tenants.admin.pages import ActionPages
 from tenants.admin.rendering import moment
@@ -30,11 +31,37 @@ admin.site.index_title = "Overview"
 class JobPages(ActionPages):
     """List and page of jobs; when they run is said in the settings."""
 
-    list_display = ("name", "task", "enabled", "scheduler", "last_run_at", "total_run_count")
+    has_history = False
+    list_display = ("name", "state", "runs", "last_run", "run_count")
     search_fields = ("name", "task")
     list_filter = ("enabled",)
-    fields = ("name", "task", "enabled", "scheduler", "last_run_at", "total_run_count")
+    fields = readonly_fields = ("state", "runs", "last_run", "run_count", "code")
     empty_hint = "Jobs appear when beat was started for the first time."
+
+    @display(description="State", label={"On": "success", "Off": "danger"}, ordering="enabled")
+    def state(self, job: PeriodicTask) -> str:
+        """On or off."""
+        return "On" if job.enabled else "Off"
+
+    @display(description="Runs")
+    def runs(self, job: PeriodicTask) -> str:
+        """How often."""
+        return str(job.scheduler)
+
+    @display(description="Ran last", ordering="last_run_at")
+    def last_run(self, job: PeriodicTask) -> str:
+        """When, or never."""
+        return moment(job.last_run_at)
+
+    @display(description="Times run", ordering="total_run_count")
+    def run_count(self, job: PeriodicTask) -> str:
+        """How many times so far."""
+        return f"{job.total_run_count:,}"
+
+    @display(description="Code", ordering="task")
+    def code(self, job: PeriodicTask) -> str:
+        """The function that runs."""
+        return str(job.task)
 
 
 def with_counts(_request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:

@@ -138,6 +138,7 @@ AUTH_PASSWORD_VALIDATORS = [
     *({"NAME": f"django.contrib.auth.password_validation.{name}"} for name in _VALIDATORS),
 ]
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"  # of those who came to the log-in page itself
 
 # HTTP. Cookies are secure and HTTP leads to HTTPS wherever FLOODGATE_WEB_URL says https.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = IS_SECURE

@@ -1,5 +1,6 @@
 """The pages of the audit log: to read and search, never to change."""
 
+from datetime import datetime
 from typing import Any
 
 from auditlog.models import LogEntry
@@ -9,6 +10,9 @@ from unfold.decorators import display
 
 from tenants.admin.pages import ActionPages
 from tenants.admin.rendering import moment
+from tenants.models.clients import EVER
+
+WORDS = {"": "none", "True": "yes", "False": "no"}
 
 admin.site.unregister(LogEntry)
 
@@ -17,11 +21,12 @@ admin.site.unregister(LogEntry)
 class AuditPages(ActionPages):
     """List and page of entries."""
 
+    has_history = False
     list_display = ("time", "who", "event", "thing", "what_changed")
     list_select_related = ("actor", "content_type")
     list_filter = ("timestamp", "action", "content_type", "actor")
     search_fields = ("object_repr", "actor__username", "object_pk")
-    readonly_fields = ("time", "who", "event", "thing", "what_changed", "object_pk")
+    readonly_fields = ("time", "who", "event", "thing", "what_changed", "id_of_thing")
     fields = readonly_fields
     empty_hint = "Each change of control data is written down here, with who did it, and old and new values."
 
@@ -53,7 +58,26 @@ class AuditPages(ActionPages):
     def what_changed(self, entry: LogEntry) -> str:
         """Each field with both values."""
         pairs: dict[str, list[str]] = entry.changes or {}
-        return "; ".join(f"{field}: {old or 'none'} → {new or 'none'}" for field, (old, new) in pairs.items())
+        return "; ".join(
+            f"{field.removeprefix('is_').replace('_', ' ')}: {_in_words(old)} → {_in_words(new)}"
+            for field, (old, new) in pairs.items()
+        )
+
+    @display(description="Its id")
+    def id_of_thing(self, entry: LogEntry) -> str:
+        """For programs; it finds all entries of the thing."""
+        return entry.object_pk
+
+
+def _in_words(value: str) -> str:
+    """A value as the log keeps it, for people."""
+    if value in WORDS:
+        return WORDS[value]
+    try:
+        time = datetime.fromisoformat(value)
+    except ValueError:
+        return value
+    return "never" if time == EVER else moment(time)
 
 
 def _additional(entry: LogEntry) -> dict[str, Any]:

@@ -21,6 +21,7 @@ class ChannelPages(ActionPages):
     list_select_related = ("tenant", "platform_connection", "throttle_policy")
     list_filter = ("tenant", "platform_connection")
     search_fields = ("name", "platform_channel", "tenant__name")
+    hints = {"maps_to": "What the channel is on the platform: a socket, whose address the platform connection says."}
     empty_hint = (
         "A channel is what clients connect to by name. It leads through a platform connection: add one of those first."
     )

@@ -29,9 +29,10 @@ class ClientPages(ActionPages):
     """List, page and buttons of OAuth clients."""
 
     may_add = may_change = may_delete = True
-    list_display = ("name", "tenant", "client_id", "state", "channel_names", "token_life")
-    list_select_related = ("tenant",)
+    list_display = ("name", "tenant", "state", "channel_names", "policy", "token_life")
+    list_select_related = ("tenant", "throttle_policy")
     list_filter = ("is_active", "tenant", "channels")
+    labels = {"token_life_seconds": "Token life, in seconds"}
     search_fields = ("name", "client_id", "tenant__name")
     actions_detail = ("rotate_secret", "revoke_tokens", "disable", "enable")
     empty_hint = (
@@ -83,6 +84,11 @@ class ClientPages(ActionPages):
         """Their names."""
         return ", ".join(channel.name for channel in client.channels.all()) or "none"
 
+    @display(description="Policy", ordering="throttle_policy__name")
+    def policy(self, client: OAuthClient) -> str:
+        """What limits it alone."""
+        return str(client.throttle_policy or "Floodgate's defaults")
+
     @display(description="Created", ordering="created")
     def made(self, client: OAuthClient) -> str:
         """When."""
@@ -108,7 +114,7 @@ class ClientPages(ActionPages):
             return self.ask(request, client, question)
         return self.secret_page(request, actions.rotate_client_secret(client, acting_user=acting_user(request)))
 
-    @action(description="Revoke tokens", url_path="revoke-tokens", icon="no_encryption", variant=ActionVariant.WARNING)
+    @action(description="Revoke tokens", url_path="revoke-tokens", icon="no_encryption", variant=ActionVariant.DANGER)
     def revoke_tokens(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then end every token."""
         client = self.row_or_404(request, object_id)
@@ -131,7 +137,7 @@ class ClientPages(ActionPages):
         actions.disable_client(client, acting_user=acting_user(request))
         return self.back_to(request, client, f"{client} is disabled.")
 
-    @action(description="Enable", url_path="enable", icon="play_arrow", variant=ActionVariant.SUCCESS)
+    @action(description="Enable", url_path="enable", icon="play_arrow", variant=ActionVariant.PRIMARY)
     def enable(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then enable."""
         client = self.row_or_404(request, object_id)

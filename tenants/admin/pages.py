@@ -1,5 +1,6 @@
 """What all pages of control data share: they change things by actions only, and ask before they end something."""
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -27,8 +28,11 @@ class ActionPages(ModelAdmin):
     compressed_fields = False  # labels above their fields: beside them, two fields of a row overlap
     warn_unsaved_form = True
     list_fullwidth = True
+    has_history = True
     may_add = may_change = may_delete = False
     empty_hint = "What is created is listed here."
+    labels: Mapping[str, str] = {}  # of fields whose own says too little
+    hints: Mapping[str, str] = {}
 
     def create_by_action(self, user: User, values: dict[str, Any]) -> Model:
         """Create a row from a form's values. Asked only where ``may_add``."""
@@ -71,10 +75,18 @@ class ActionPages(ModelAdmin):
     ) -> HttpResponse:
         """Tell people why an action refused, where Django would answer 500."""
         try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
+            shown = {"show_save_and_add_another": False, "show_history": self.has_history, **(extra_context or {})}
+            return super().changeform_view(request, object_id, form_url, shown)
         except REFUSALS as refusal:
             tell_refusal(request, refusal)
             return HttpResponseRedirect(request.get_full_path())
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """What goes with a row, but for the lines between two tables: they have no names for people."""
+        _, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        named = {kind: count for kind, count in counts.items() if "relationship" not in str(kind)}
+        rows = [f"{row._meta.verbose_name} {row}" for row in objs]  # noqa: SLF001 - Django documents it
+        return rows, named, lacking, protected
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -99,6 +111,9 @@ class ActionPages(ModelAdmin):
         widget = getattr(field, "widget", None)
         if isinstance(widget, RelatedFieldWidgetWrapper):
             field.widget = widget.widget
+        if field is not None:
+            field.label = self.labels.get(db_field.name, field.label)
+            field.help_text = self.hints.get(db_field.name, field.help_text)
         if isinstance(widget, forms.Textarea):
             widget.attrs["rows"] = 3
         if isinstance(field, forms.ModelChoiceField) and hasattr(db_field.related_model, "tenant"):

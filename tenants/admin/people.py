@@ -19,11 +19,18 @@ class PersonPages(ActionPages):
     """List and page of accounts."""
 
     may_add = may_change = True
-    list_display = ("username", "email", "is_active", "is_superuser", "logged_in_last")
+    list_display = ("username", "email", "state", "administers", "logged_in_last")
     list_filter = ("is_active", "is_superuser", "memberships__tenant")
     search_fields = ("username", "email", "first_name", "last_name")
     readonly_fields = ("logged_in_last",)
     actions_detail = ("give_password",)
+    labels = {"is_staff": "Staff", "is_superuser": "Administrator"}
+    hints = {
+        "username": "What the person types to log in. Letters, digits and @ . + - _ only.",
+        "is_active": "Who is not active can't log in.",
+        "is_staff": "May open these pages; an administrator needs this too.",
+        "is_superuser": "May see and change everything of every tenant.",
+    }
     empty_hint = "People log in with an account. What they may do in a tenant is said by their membership."
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
@@ -34,6 +41,16 @@ class PersonPages(ActionPages):
             (None, {"fields": (("username", "email"), ("first_name", "last_name"), "logged_in_last")}),
             ("Rights", {"fields": ("is_active", "is_staff", "is_superuser")}),
         )
+
+    @display(description="State", label={"Active": "success", "Off": "danger"}, ordering="is_active")
+    def state(self, person: User) -> str:
+        """Active or off."""
+        return "Active" if person.is_active else "Off"
+
+    @display(description="Administrator", ordering="is_superuser")
+    def administers(self, person: User) -> str:
+        """Whether the person may change everything."""
+        return "yes" if person.is_superuser else "no"
 
     @display(description="Logged in last", ordering="last_login")
     def logged_in_last(self, person: User) -> str:

@@ -56,6 +56,7 @@ class PlatformConnectionPages(ActionPages):
     list_filter = ("platform", "is_active", "tenant")
     search_fields = ("name", "tenant__name", "platform_tenant")
     actions_detail = ("enter_credential",)
+    labels = {"is_active": "Active"}
     empty_hint = (
         "A platform connection is a tenant's account on Genesys Cloud CX or NICE CXone. Channels lead through it."
     )

@@ -22,7 +22,7 @@ class PolicyPages(ActionPages):
     """List, page and buttons of policies."""
 
     may_add = may_change = may_delete = True
-    list_display = ("name", "tenant", "version_in_force", "users")
+    list_display = ("name", "tenant", "version_in_force", "limited")
     list_select_related = ("tenant",)
     list_filter = ("tenant",)
     search_fields = ("name", "tenant__name")
@@ -61,11 +61,16 @@ class PolicyPages(ActionPages):
     @display(description="Used by")
     def users(self, policy: ThrottlePolicy) -> str:
         """Whom it limits."""
+        return self.limited(policy) or "nobody yet: choose it on a client, a channel, a platform connection or a tenant"
+
+    @display(description="Used by", empty_value="nobody yet")
+    def limited(self, policy: ThrottlePolicy) -> str:
+        """Whom it limits, in a list."""
         names = [f"tenant {tenant}" for tenant in policy.limited_tenants.all()]
         names += [f"client {client}" for client in policy.limited_clients.all()]
         names += [f"channel {channel}" for channel in policy.limited_channels.all()]
         names += [f"platform connection {connection}" for connection in policy.limited_platform_connections.all()]
-        return ", ".join(names) or "nobody yet: choose it on a client, a channel, a platform connection or a tenant"
+        return ", ".join(names)
 
     @display(description="Versions")
     def history(self, policy: ThrottlePolicy) -> str:

@@ -74,7 +74,7 @@ class TenantPages(ActionPages):
         suspend_tenant(tenant, acting_user=acting_user(request))
         return self.back_to(request, tenant, f"{tenant} is suspended.")
 
-    @action(description="Resume", url_path="resume", icon="play_arrow", variant=ActionVariant.SUCCESS)
+    @action(description="Resume", url_path="resume", icon="play_arrow", variant=ActionVariant.PRIMARY)
     def resume(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then resume."""
         tenant = self.row_or_404(request, object_id)

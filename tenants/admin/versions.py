@@ -23,6 +23,10 @@ HOW_TO_READ = (
     " Save, then publish: before that nothing changes for anybody."
 )
 NEVER_CHANGES = "This version was published, so it never changes. Copy it to a draft to go on from it."
+ZONE_LABELS = {
+    "period_seconds": "Period, in seconds",
+    "close_after_waiting_seconds": "Close after waiting, in seconds",
+}
 STATE_LABELS = {"Draft": "warning", "Published": "success", "Retired": "default"}
 
 
@@ -37,6 +41,13 @@ class ZoneForms(StackedInline):
         ("permits", "period_seconds", "burst", "delay"),
         ("beyond", "close_after_waiting_seconds"),
     )
+
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **options: Any) -> Any:
+        """Say units as people do."""
+        field: Any = super().formfield_for_dbfield(db_field, request, **options)
+        if field is not None and db_field.name in ZONE_LABELS:
+            field.label = ZONE_LABELS[db_field.name]
+        return field
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Drafts only."""
@@ -109,7 +120,7 @@ class VersionPages(ActionPages):
             )
         return self._done(request, version, actions.publish_version, "is in force.")
 
-    @action(description="Roll back to this", url_path="roll-back", icon="history", variant=ActionVariant.WARNING)
+    @action(description="Roll back to this", url_path="roll-back", icon="history", variant=ActionVariant.PRIMARY)
     def roll_back(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then publish a copy."""
         version = self.row_or_404(request, object_id)

@@ -72,3 +72,12 @@ def test_the_sidebar_leads_to_pages_that_are_there(pages):
     links = [entry["link"] for group in groups for entry in group["items"]]
     assert len(links) == 11
     assert {pages.get(str(link)).status_code for link in links} == {200}
+
+
+def test_who_comes_to_the_log_in_page_itself_is_led_to_the_first_page(client, root):
+    root.set_password("correct horse battery")
+    root.save()
+
+    answer = client.post("/admin/login/", {"username": root.username, "password": "correct horse battery"})
+
+    assert answer["Location"] == FIRST_PAGE

@@ -1,0 +1,56 @@
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.browser.addresses import every_page
+from tests.browser.pictures import set_theme
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+GRAVE = ("serious", "critical")
+UNFOLDS_OWN: frozenset[str] = frozenset()  # rules that Unfold breaks and that no template of ours can mend: none
+PAGES_THAT_DIFFER = (  # one of each kind: the others are made of the same parts
+    "overview",
+    "list-oauthclient",
+    "add-channel",
+    "page-client",
+    "page-policy",
+    "page-version-draft",
+    "page-version-retired",
+    "ask-delete",
+    "ask-credential",
+    "nothing-matches",
+)
+SMALLEST = {"width": 320, "height": 900}
+
+
+def test_axe_finds_nothing_serious_in_any_kind_of_page(admin, content):
+    pages = every_page(content)
+    found = []
+    for name in PAGES_THAT_DIFFER:
+        admin.goto(pages[name])
+        found += [f"{name}: {violation}" for violation in grave_violations(admin)]
+        set_theme(admin, "dark")
+        found += [f"{name}, dark: {violation}" for violation in grave_violations(admin, runOnly=["color-contrast"])]
+
+    assert found == []
+
+
+def test_no_kind_of_page_scrolls_sideways_on_the_smallest_screen(admin, content, pictures):
+    admin.set_viewport_size(SMALLEST)
+    pages = every_page(content)
+    too_wide = []
+    for name in pages if pictures.folder else PAGES_THAT_DIFFER:
+        admin.goto(pages[name])
+        width = admin.evaluate("document.documentElement.scrollWidth")
+        if width > SMALLEST["width"]:
+            too_wide.append(f"{name} is {width} pixels wide")
+        pictures.take(admin, name)
+
+    assert too_wide == []
+
+
+def grave_violations(page, **options):
+    """The rules that a page breaks, with the first place where it does."""
+    for violation in Axe().run(page, options={"resultTypes": ["violations"], **options}).response["violations"]:
+        if violation["impact"] in GRAVE and violation["id"] not in UNFOLDS_OWN:
+            yield f"{violation['id']} at {violation['nodes'][0]['html'][:300]}"

@@ -1,0 +1,3 @@
+class ModelEntry:
+    @classmethod
+    def from_entry(cls, name: str, app: object = ..., **entry: object) -> ModelEntry: ...
