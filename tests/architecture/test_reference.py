@@ -56,6 +56,23 @@ def _product(node):
     return 1024 if ast.unparse(node) == "KIB" else ast.literal_eval(node)
 
 
+def _fixed_limits():
+    section = _page("limits.md").partition("\n## Fixed\n")[2].partition("\n## ")[0]
+    return re.findall(r"^\| `([A-Z_]+)` \| ([\d,.]+) \|", section, re.MULTILINE)
+
+
+def _constants(wanted):
+    """Every value that a module gives to the name."""
+    for path in modules().values():
+        for node in parsed(path).body:
+            if isinstance(node, ast.Assign):
+                target, value = node.targets[0], node.value
+                pairs = (
+                    zip(target.elts, value.elts, strict=True) if isinstance(target, ast.Tuple) else [(target, value)]
+                )
+                yield from (_product(given) for name, given in pairs if ast.unparse(name) == wanted)
+
+
 def _variables_read_elsewhere():
     readers = ("os.environ.get", "os.getenv", "environ.get", "getenv")
     for module, path in modules().items():
@@ -123,6 +140,11 @@ def test_every_default_limit_is_explained(zone):
 
     assert zone.period_ns == SECOND_NS
     assert f"| `{zone.name}` | {rate} | {zone.burst} | {zone.delay} |" in _page("limits.md")
+
+
+@pytest.mark.parametrize(("name", "value"), _fixed_limits())
+def test_a_fixed_limit_is_told_as_it_is(name, value):
+    assert float(value.replace(",", "")) in _constants(name)
 
 
 @pytest.mark.parametrize("code", sorted({*_close_codes(), *_words()}))

@@ -5,6 +5,7 @@ import signal
 import pytest
 
 from tests.controlplane.demonstration.started import Life, StartedDemo, free_ports
+from tests.controlplane.demonstration.visitor import Visitor
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +30,9 @@ def lives(tmp_path_factory):
 def directory(tmp_path):
     """Where a demo of the test's own keeps what it makes."""
     return tmp_path / "demo"
+
+
+@pytest.fixture
+def visitor(busy_demo, tmp_path):
+    """Somebody with the log-in of the demo's first client and the pages' samples."""
+    return Visitor(busy_demo, tmp_path)

@@ -10,8 +10,11 @@ import pytest
 from websockets.sync.client import connect
 
 from tests.controlplane.demonstration.started import PROJECT, StartedDemo, fetch, free_ports, left_of, start
+from tests.documentation.samples import sample
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+README, CONNECT, REVOKE = "README.md", "docs/how-to/connect-an-integration.md", "docs/how-to/revoke-a-client.md"
+TUTORIAL = "docs/tutorial/first-steps.md"
 COUNTED = re.compile(r"([a-z-]+): offered .*? counted ([\d,]+),")
 
 
@@ -36,6 +39,7 @@ def test_the_platform_receives_of_the_flood_what_the_policy_allows(busy_demo):
 def test_a_visitor_gets_a_token_and_a_message_through(busy_demo):
     credentials = busy_demo.credentials
     client = credentials["clients"][0]
+    busy_demo.wait_for("the platform got")  # the integrations are connected
     before = busy_demo.stats()["by_credential"]["demo-genesys"]["total"]
 
     with connect(
@@ -50,12 +54,11 @@ def test_a_visitor_gets_a_token_and_a_message_through(busy_demo):
 
 
 def test_the_tutorial_says_what_happens(busy_demo, tmp_path):
-    page = (PROJECT / "docs" / "tutorial" / "first-steps.md").read_text()
     for name in ("hello", "flood"):
-        (tmp_path / f"{name}.py").write_text(sample(page, f"python {name}"))
+        (tmp_path / f"{name}.py").write_text(sample(TUTORIAL, f"python {name}"))
     (tmp_path / ".venv").symlink_to(PROJECT / ".venv")
     (tmp_path / ".demo").symlink_to(busy_demo.directory)
-    script = [sample(page, "sh token"), ".venv/bin/python hello.py", ".venv/bin/python flood.py"]
+    script = [sample(TUTORIAL, "sh token"), ".venv/bin/python hello.py", ".venv/bin/python flood.py"]
 
     told = subprocess.run(["sh", "-ec", "\n".join(script)], cwd=tmp_path, capture_output=True, text=True, check=True)
 
@@ -64,6 +67,39 @@ def test_the_tutorial_says_what_happens(busy_demo, tmp_path):
     assert answer == '{"type":"ack","id":1}'
     assert flood.startswith("500 acknowledged after ")
     assert busy_demo.stats()["by_channel"]["crm"]["peak_sliding_second"] <= 100 + 20 + 1
+
+
+@pytest.mark.parametrize("words", ["python connect", "javascript connect"])
+@pytest.mark.parametrize("page", [README, CONNECT])
+def test_a_page_shows_programs_that_get_a_message_through(page, words, visitor):
+    visitor.log_in(sample(page, "sh token"))
+
+    assert visitor.first_line_of(words, sample(page, words)) == '{"type":"ack","id":1}'
+
+
+def test_the_program_of_the_how_to_sends_all_it_has_and_ends(visitor):
+    ended = visitor.outcome_of("python connect", sample(CONNECT, "python connect"))
+
+    assert ended.stdout.splitlines() == [f'{{"type":"ack","id":{number}}}' for number in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("words", ["python connect", "javascript connect"])
+def test_the_programs_of_the_how_to_stop_when_their_secret_is_wrong(words, visitor):
+    visitor.variables["CLIENT_SECRET"] = "wrong"
+
+    ended = visitor.outcome_of(words, sample(CONNECT, words))
+
+    assert "401" in ended.stderr
+    assert ended.stdout == ""
+
+
+def test_a_program_ends_its_own_token_as_the_how_to_shows(visitor):
+    visitor.log_in(sample(README, "sh token"))
+    before = visitor.introspected()
+
+    visitor.told_by(sample(REVOKE, "sh revoke"))
+
+    assert (before["active"], visitor.introspected()["active"]) == (True, False)
 
 
 def test_a_second_demo_on_the_same_ports_says_which_port_is_in_use(busy_demo, directory):
@@ -131,10 +167,6 @@ def token_of(credentials, client):
     login = base64.b64encode(f"{client['client_id']}:{client['client_secret']}".encode()).decode()
     answer = fetch(credentials["token_url"], b"grant_type=client_credentials", {"Authorization": f"Basic {login}"})
     return json.loads(answer)["access_token"]
-
-
-def sample(page, label):
-    return page.partition(f"```{label}\n")[2].partition("```")[0]
 
 
 def command_of(process_id):
