@@ -19,15 +19,16 @@ class OwnServer:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self.port: int = listener.getsockname()[1]
         self.url = f"redis://127.0.0.1:{self.port}/0"
-        self._server = ValkeyServer(port=self.port)
 
     def start(self) -> None:
         """Listen, with nothing in it."""
+        self._server = ValkeyServer(port=self.port)  # its folder is its own
         self._server.start()
 
     def end(self) -> None:
-        """Kill it; what it held is gone."""
-        self._server.terminate()
+        """End it, if it runs; what it held is gone."""
+        if self._server.is_running():
+            self._server.stop()
 
     @contextmanager
     def frozen(self) -> Iterator[None]:

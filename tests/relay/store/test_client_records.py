@@ -92,7 +92,7 @@ async def test_records_take_the_place_of_all_that_were_there(load):
     assert await load(OTHER.client_id) is None
 
 
-async def test_S1_a_client_is_found_in_its_own_tenant_only(load):
+async def test_s1_a_client_is_found_in_its_own_tenant_only(load):
     elsewhere = records.client(CONNECTION)
     replace_records(TENANT, [RECORD])
     replace_records(elsewhere.tenant_id, [elsewhere])
@@ -106,14 +106,14 @@ async def test_records_that_were_never_written_are_missing(load):
 
 
 @pytest.mark.parametrize("form", ["", "0", "2", "one"])
-async def test_F50_records_of_another_form_are_missing(load, form):
+async def test_f50_records_of_another_form_are_missing(load, form):
     write(msgspec.json.encode(RECORD), form)
 
     with pytest.raises(RecordsMissing):
         await load()
 
 
-async def test_F50_a_field_that_a_later_version_added_is_left_alone(load):
+async def test_f50_a_field_that_a_later_version_added_is_left_alone(load):
     write(changed(lambda fields: fields.update(added_later={"deep": [1]})))
 
     assert await load() == RECORD
@@ -124,7 +124,7 @@ async def test_F50_a_field_that_a_later_version_added_is_left_alone(load):
     ["", "{", "null", "7", "[]", "{}", '"text"', msgspec.json.encode(RECORD)[:-20], "\0", "NaN"],
     ids=["nothing", "brace", "null", "number", "array", "empty", "text", "truncated", "nul", "nan"],
 )
-async def test_B70_a_damaged_record_is_missing(load, encoded):
+async def test_b70_a_damaged_record_is_missing(load, encoded):
     write(encoded)
 
     with pytest.raises(RecordsMissing):
@@ -142,14 +142,14 @@ async def test_B70_a_damaged_record_is_missing(load, encoded):
     ],
     ids=["field missing", "wrong type", "null", "no connection", "unknown platform"],
 )
-async def test_B70_a_record_with_a_wrong_field_is_missing(load, change):
+async def test_b70_a_record_with_a_wrong_field_is_missing(load, change):
     write(changed(change))
 
     with pytest.raises(RecordsMissing):
         await load()
 
 
-async def test_B70_a_record_with_a_limit_that_cannot_be_is_missing(load):
+async def test_b70_a_record_with_a_limit_that_cannot_be_is_missing(load):
     limited = msgspec.structs.replace(RECORD, policies=(records.policy(records.hourly(5)),))
     write(msgspec.json.encode(limited).replace(b'"delay":4', b'"delay":5'))
 
@@ -172,7 +172,7 @@ async def test_writing_again_mends_damaged_records(load):
     assert await load() == RECORD
 
 
-async def test_F13_when_redis_is_full_the_former_records_stand(own_server, redis_on_loop):
+async def test_f13_when_redis_is_full_the_former_records_stand(own_server, redis_on_loop):
     replace_records(TENANT, [RECORD])
     blocking().config_set("maxmemory", "1")
 
@@ -182,7 +182,7 @@ async def test_F13_when_redis_is_full_the_former_records_stand(own_server, redis
     assert await load_record(redis_on_loop, TENANT, RECORD.client_id) == RECORD
 
 
-async def test_F9_records_can_neither_be_written_nor_read_while_redis_hangs(own_server, redis_on_loop):
+async def test_f9_records_can_neither_be_written_nor_read_while_redis_hangs(own_server, redis_on_loop):
     with own_server.frozen():
         with pytest.raises(StoreUnavailable):
             replace_records(TENANT, [RECORD])

@@ -7,7 +7,7 @@ from redis.crc import key_slot
 
 from relay.store import keys
 
-FUNCTIONS = {name: function for name, function in inspect.getmembers(keys, inspect.isfunction)}
+FUNCTIONS = dict(inspect.getmembers(keys, inspect.isfunction))
 OF_A_TENANT = {name for name, function in FUNCTIONS.items() if "tenant_id" in inspect.signature(function).parameters}
 OF_ALL = FUNCTIONS.keys() - OF_A_TENANT
 

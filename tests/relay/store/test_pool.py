@@ -25,7 +25,7 @@ def test_a_process_has_one_pool(redis):
     assert blocking() is blocking()
 
 
-def test_F9_a_redis_that_hangs_is_given_up_on_soon(own_server):
+def test_f9_a_redis_that_hangs_is_given_up_on_soon(own_server):
     with own_server.frozen():
         began = time.monotonic()
         with pytest.raises(StoreUnavailable):
@@ -35,7 +35,7 @@ def test_F9_a_redis_that_hangs_is_given_up_on_soon(own_server):
 
 
 @pytest.mark.asyncio
-async def test_F9_a_redis_that_hangs_is_given_up_on_soon_on_the_loop(own_server, redis_on_loop):
+async def test_f9_a_redis_that_hangs_is_given_up_on_soon_on_the_loop(own_server, redis_on_loop):
     with own_server.frozen():
         async with asyncio.timeout(GIVEN_UP_SECONDS):
             with pytest.raises(StoreUnavailable):
@@ -43,7 +43,7 @@ async def test_F9_a_redis_that_hangs_is_given_up_on_soon_on_the_loop(own_server,
 
 
 @pytest.mark.asyncio
-async def test_F9_while_redis_hangs_the_loop_goes_on(own_server, redis_on_loop):
+async def test_f9_while_redis_hangs_the_loop_goes_on(own_server, redis_on_loop):
     turned = []
     asyncio.get_running_loop().call_later(TIMEOUT_SECONDS / 10, turned.append, "meanwhile")
 
@@ -53,7 +53,7 @@ async def test_F9_while_redis_hangs_the_loop_goes_on(own_server, redis_on_loop):
     assert turned
 
 
-def test_F9_an_answer_that_came_too_late_is_not_taken_for_the_next(own_server):
+def test_f9_an_answer_that_came_too_late_is_not_taken_for_the_next(own_server):
     blocking().mset({"late": "late", "next": "next"})
     with own_server.frozen(), pytest.raises(StoreUnavailable):
         blocking().get("late")
@@ -62,7 +62,7 @@ def test_F9_an_answer_that_came_too_late_is_not_taken_for_the_next(own_server):
 
 
 @pytest.mark.asyncio
-async def test_F9_an_answer_that_came_too_late_is_not_taken_for_the_next_on_the_loop(own_server, redis_on_loop):
+async def test_f9_an_answer_that_came_too_late_is_not_taken_for_the_next_on_the_loop(own_server, redis_on_loop):
     await redis_on_loop.mset({"late": "late", "next": "next"})
     with own_server.frozen(), pytest.raises(StoreUnavailable):
         await redis_on_loop.get("late")
@@ -80,7 +80,7 @@ async def test_whoever_waits_by_design_may_wait_longer(own_server):
     assert not entries
 
 
-def test_F7_where_nothing_listens_the_store_is_unavailable(no_redis):
+def test_f7_where_nothing_listens_the_store_is_unavailable(no_redis):
     with pytest.raises(StoreUnavailable) as unavailable:
         blocking().get("anything")
 
@@ -88,14 +88,14 @@ def test_F7_where_nothing_listens_the_store_is_unavailable(no_redis):
 
 
 @pytest.mark.asyncio
-async def test_F7_where_nothing_listens_the_store_is_unavailable_on_the_loop(no_redis, redis_on_loop):
+async def test_f7_where_nothing_listens_the_store_is_unavailable_on_the_loop(no_redis, redis_on_loop):
     with pytest.raises(StoreUnavailable) as unavailable:
         await redis_on_loop.get("anything")
 
     assert "canary-password" not in str(unavailable.value)
 
 
-def test_F8_a_redis_that_came_back_is_used_at_once(own_server):
+def test_f8_a_redis_that_came_back_is_used_at_once(own_server):
     blocking().set("before", "1")
     own_server.end()
     with pytest.raises(StoreUnavailable):
@@ -107,7 +107,7 @@ def test_F8_a_redis_that_came_back_is_used_at_once(own_server):
 
 
 @pytest.mark.asyncio
-async def test_F8_a_redis_that_came_back_is_used_at_once_on_the_loop(own_server, redis_on_loop):
+async def test_f8_a_redis_that_came_back_is_used_at_once_on_the_loop(own_server, redis_on_loop):
     await redis_on_loop.set("before", "1")
     own_server.end()
     with pytest.raises(StoreUnavailable):
@@ -118,7 +118,7 @@ async def test_F8_a_redis_that_came_back_is_used_at_once_on_the_loop(own_server,
     assert await redis_on_loop.get("before") is None
 
 
-def test_F12_a_redis_that_only_reads_is_unavailable_for_writes(own_server):
+def test_f12_a_redis_that_only_reads_is_unavailable_for_writes(own_server):
     blocking().set("before", "1")
     blocking().config_set("replica-serve-stale-data", "yes")
     blocking().replicaof("127.0.0.1", "1")
@@ -129,7 +129,7 @@ def test_F12_a_redis_that_only_reads_is_unavailable_for_writes(own_server):
     assert blocking().get("before") == "1"
 
 
-def test_F13_a_full_redis_is_unavailable_for_writes(own_server):
+def test_f13_a_full_redis_is_unavailable_for_writes(own_server):
     blocking().set("before", "1")
     blocking().config_set("maxmemory", "1")
 

@@ -48,7 +48,7 @@ async def test_a_tenant_that_revoked_nothing_has_an_empty_list(revoked):
 
 
 @pytest.mark.asyncio
-async def test_S1_a_token_is_revoked_in_its_own_tenant_only(revoked):
+async def test_s1_a_token_is_revoked_in_its_own_tenant_only(revoked):
     elsewhere = str(uuid4())
 
     revoke_token(TENANT, "first", ends_in(600))
@@ -110,7 +110,7 @@ async def test_the_list_itself_ends_when_nobody_revokes_again(redis):
 
 
 @pytest.mark.asyncio
-async def test_F9_nothing_is_revoked_and_nobody_is_told_otherwise_while_redis_hangs(own_server, redis_on_loop):
+async def test_f9_nothing_is_revoked_and_nobody_is_told_otherwise_while_redis_hangs(own_server, redis_on_loop):
     with own_server.frozen():
         with pytest.raises(StoreUnavailable):
             revoke_token(TENANT, "first", ends_in(600))
@@ -120,7 +120,7 @@ async def test_F9_nothing_is_revoked_and_nobody_is_told_otherwise_while_redis_ha
             await load_revoked_tokens(redis_on_loop, TENANT)
 
 
-def test_F13_when_redis_is_full_a_revocation_is_refused_and_not_half_done(own_server):
+def test_f13_when_redis_is_full_a_revocation_is_refused_and_not_half_done(own_server):
     blocking().config_set("maxmemory", "1")
 
     with pytest.raises(StoreUnavailable):

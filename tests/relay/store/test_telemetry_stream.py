@@ -90,7 +90,7 @@ async def test_a_position_whose_record_gave_way_reads_on_from_the_oldest(redis, 
 
 
 @pytest.mark.asyncio
-async def test_F9_records_can_neither_be_appended_nor_read_while_redis_hangs(own_server, redis_on_loop):
+async def test_f9_records_can_neither_be_appended_nor_read_while_redis_hangs(own_server, redis_on_loop):
     with own_server.frozen():
         with pytest.raises(StoreUnavailable):
             await append_record(redis_on_loop, b"first")
