@@ -7,6 +7,8 @@ from typing import Any
 import structlog
 
 SECRET_WORDS = ("secret", "token", "password", "authorization", "credential", "cookie")
+# Access lines hold the query string, and the sockets' library tells whole handshakes: secrets could stand there.
+TOO_OPEN = ("daphne.http_protocol", "django.server", "websockets")
 REDACTED = "[redacted]"
 
 
@@ -49,6 +51,5 @@ def log_configuration(level: str) -> dict[str, object]:
             "stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "json_lines"}
         },
         "root": {"handlers": ["stdout"], "level": level},
-        # Daphne's access lines hold the query string, where a secret could stand.
-        "loggers": {"daphne.http_protocol": {"level": "WARNING"}, "django.server": {"level": "WARNING"}},
+        "loggers": {name: {"level": "WARNING"} for name in TOO_OPEN},
     }

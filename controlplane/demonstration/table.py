@@ -36,8 +36,8 @@ def welcome(credentials: Credentials, credentials_file: Path, log_directory: Pat
     return f"""\
 Floodgate is up.
 
-  Portal     {credentials.portal_url}   log in as {credentials.owner_user} / {credentials.owner_password}
   Admin      {credentials.admin_url}   log in as {credentials.user} / {credentials.password}
+  Portal     {credentials.portal_url}   to come, for {credentials.owner_user} / {credentials.owner_password}
   Relay      {credentials.relay_url}
   Tokens     {credentials.token_url}
   Simulator  {credentials.simulator_url}/control/stats   stands in for Genesys and CXone

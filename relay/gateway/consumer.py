@@ -10,7 +10,7 @@ from relay.gateway.authentication import Handshake, Identity, bearer_token
 from relay.gateway.server import take_over_extension
 from relay.gateway.session import Session
 from relay.gateway.worker import Connection, Worker
-from relay.protocol.denials import Denial, Denied, not_found, unavailable
+from relay.protocol.denials import Denial, Denied, draining, not_found
 from relay.store.client_records import ClientRecord
 from relay.telemetry.counters import Flow
 from relay.upstream.dial import platform_link
@@ -21,7 +21,6 @@ Scope: TypeAlias = Any
 Receive: TypeAlias = Any
 Send: TypeAlias = Any
 ACCEPTED = "accepted"
-DRAIN_RETRY_SECONDS = 1
 
 
 class RelayConsumer(AsyncConsumer):
@@ -43,6 +42,7 @@ class RelayConsumer(AsyncConsumer):
             channel = channel_for(client, identity, handshake)
             offers, spread = _offers(handshake), spread_seconds(client.client_id)
             async with (
+                worker.here(identity),
                 worker.admission.admitted(client, channel, handshake.address) as scope_ids,
                 platform_link(worker.platform_tokens, channel, offers, spread) as link,
             ):
@@ -81,8 +81,7 @@ async def refuse(send: Send, denial: Denial) -> None:
 
 def _refuse_while_draining(worker: Worker) -> None:
     if worker.is_draining:
-        detail = "This relay process is ending. Connect again: another one answers."
-        raise Denied(unavailable("draining", detail, DRAIN_RETRY_SECONDS))
+        raise Denied(draining())
 
 
 def _offers(handshake: Handshake) -> LinkTarget:

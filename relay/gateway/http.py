@@ -21,6 +21,10 @@ PASSED_BACK = ("content-type", "cache-control", "pragma", "www-authenticate", "r
 JSON = "application/json"
 
 
+class SenderLeft(Exception):
+    """Nobody waits for the answer any more."""
+
+
 async def http_door(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one ASGI HTTP scope."""
     worker: Worker = scope["state"]["worker"]
@@ -61,6 +65,8 @@ async def _forward_token_request(worker: Worker, scope: Scope, receive: Receive,
             )
             return
         await _ask_web(worker, scope, body, send)
+    except SenderLeft:
+        return
     except Denied as denied:
         denial = denied.denial
         await _answer(send, denial.status, "application/problem+json", denial.body(), denial.all_headers()[1:])
@@ -88,10 +94,16 @@ def _web_unreachable() -> Denial:
 
 
 async def _read_body(receive: Receive) -> bytes | None:
-    """The request's body, or none if it is longer than a token request can be."""
+    """The request's body, or none if it is longer than a token request can be.
+
+    Raises:
+        SenderLeft: before the end of the body.
+    """
     body = b""
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise SenderLeft
         body += bytes(message.get("body", b""))
         if len(body) > LARGEST_TOKEN_REQUEST_BYTES:
             return None

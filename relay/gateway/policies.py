@@ -7,9 +7,10 @@ import asyncio
 import time
 from typing import Protocol
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 import structlog
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from django.db import DatabaseError
 
 from relay.gateway.authentication import Identity
@@ -22,16 +23,21 @@ from tenants.snapshots import publish_records
 
 log = structlog.get_logger()
 REBUILD_SECONDS = 5.0
+RELOAD_RETRY_SECONDS = 0.25
 MOST_RECORDS = 20_000
 UNAVAILABLE = (StoreUnavailable, RecordsMissing, DatabaseError, TimeoutError)
 RETRY_AFTER_SECONDS = 2
+ClientKey = tuple[str, str]  # ids of tenant and client
 
 
 class Connected(Protocol):
-    """Who is connected to this process."""
+    """Who is connected to this process, or shakes hands with it."""
 
     def clients_of(self, tenant_id: str) -> set[str]:
-        """Ids of the tenant's clients that have a connection."""
+        """Ids of the tenant's clients that are here."""
+
+    def is_here(self, client: ClientKey) -> bool:
+        """Tell whether one client is here."""
 
     def apply_change(self, tenant_id: str) -> None:
         """Hold the tenant's connections to the records as they are now."""
@@ -44,8 +50,10 @@ class Policies:
         """Tell ``connected`` after a tenant's records were loaded again."""
         self._redis = redis_on_loop
         self._connected = connected
-        self._records: dict[tuple[str, str], ClientRecord] = {}
+        self._records: dict[ClientKey, ClientRecord] = {}
         self._revoked: dict[str, frozenset[str]] = {}
+        self._loading: WeakValueDictionary[ClientKey, asyncio.Lock] = WeakValueDictionary()
+        self._changed: set[str] = set()  # tenants whose reload has not begun
         self._rebuilding: dict[str, asyncio.Task[None]] = {}
 
     async def client_of(self, identity: Identity) -> ClientRecord:
@@ -57,7 +65,7 @@ class Policies:
         record = self.known(identity)
         if record is None:
             try:
-                record = await self._load(identity.tenant_id, identity.client_id)
+                record = await self._load(identity.tenant_id, identity.client_id, again=False)
             except UNAVAILABLE as error:
                 log.warning("client_record_unavailable", tenant=identity.tenant_id, error=type(error).__name__)
                 detail = "Clients can't be looked up at the moment."
@@ -77,14 +85,28 @@ class Policies:
 
     async def follow(self) -> None:
         """Load again what is announced as changed, for ever."""
-        async for tenant_id in changed_tenants():
-            known = {tenant for tenant, _ in self._records}
-            tenants = known if tenant_id == EVERY_TENANT else known & {tenant_id}
-            for tenant in tenants:
-                try:
-                    await self._reload(tenant)
-                except UNAVAILABLE as error:
-                    log.warning("reload_failed", tenant=tenant, error=type(error).__name__)
+        async with asyncio.TaskGroup() as reloads:
+            async for tenant_id in changed_tenants():
+                known = {tenant for tenant, _ in self._records}
+                for tenant in known if tenant_id == EVERY_TENANT else known & {tenant_id}:
+                    if tenant not in self._changed:
+                        self._changed.add(tenant)
+                        reloads.create_task(self._reload_until_done(tenant), name=f"reload of {tenant}")
+
+    async def _reload_until_done(self, tenant_id: str) -> None:
+        """Try until it succeeds, or until a later announcement has somebody else try."""
+        while tenant_id in self._changed:
+            self._changed.discard(tenant_id)  # what is announced from here on is another change
+            try:
+                await self._reload(tenant_id)
+            except UNAVAILABLE as error:
+                log.warning("reload_failed", tenant=tenant_id, error=type(error).__name__)
+                if tenant_id in self._changed:
+                    return
+                self._changed.add(tenant_id)
+                await asyncio.sleep(RELOAD_RETRY_SECONDS)
+            else:
+                return
 
     async def _reload(self, tenant_id: str) -> None:
         started = time.monotonic()
@@ -93,26 +115,37 @@ class Policies:
             if tenant == tenant_id and client_id not in connected:
                 del self._records[tenant, client_id]  # loaded again when somebody comes
         for client_id in connected:
-            await self._load(tenant_id, client_id)
+            await self._load(tenant_id, client_id, again=True)
         if connected:
             self._connected.apply_change(tenant_id)
             log.info(
                 "control_data_reloaded", tenant=tenant_id, clients=len(connected), seconds=time.monotonic() - started
             )
 
-    async def _load(self, tenant_id: str, client_id: str) -> ClientRecord | None:
-        try:
-            record = await load_record(self._redis, tenant_id, client_id)
-        except RecordsMissing:
-            await self._rebuild(tenant_id)
-            record = await load_record(self._redis, tenant_id, client_id)
-        self._revoked[tenant_id] = await load_revoked_tokens(self._redis, tenant_id)
-        self._records.pop((tenant_id, client_id), None)
-        if record is not None:
-            if len(self._records) >= MOST_RECORDS:
-                del self._records[next(iter(self._records))]
-            self._records[tenant_id, client_id] = record
-        return record
+    async def _load(self, tenant_id: str, client_id: str, *, again: bool) -> ClientRecord | None:
+        """One at a time for a client: of many handshakes at once the first loads, and an older answer never wins."""
+        key = tenant_id, client_id
+        async with self._loading.setdefault(key, asyncio.Lock()):
+            if not again and key in self._records:
+                return self._records[key]
+            try:
+                record = await load_record(self._redis, tenant_id, client_id)
+            except RecordsMissing:
+                await self._rebuild(tenant_id)
+                record = await load_record(self._redis, tenant_id, client_id)
+            self._revoked[tenant_id] = await load_revoked_tokens(self._redis, tenant_id)
+            self._records.pop(key, None)
+            if record is not None:
+                self._make_room()
+                self._records[key] = record
+            return record
+
+    def _make_room(self) -> None:
+        """Forget somebody who is not here; who is here must hear of changes."""
+        if len(self._records) >= MOST_RECORDS:
+            absent = next((key for key in self._records if not self._connected.is_here(key)), None)
+            if absent is not None:
+                del self._records[absent]
 
     async def _rebuild(self, tenant_id: str) -> None:
         """Have the tenant's records written again; one rebuild serves all that wait for it."""
@@ -125,4 +158,5 @@ class Policies:
 
     async def _rebuild_in_thread(self, tenant_id: str) -> None:
         async with asyncio.timeout(REBUILD_SECONDS):
-            await sync_to_async(publish_records, thread_sensitive=False)(UUID(tenant_id))
+            # It gives the thread's database connection back: the pool has fewer than there are threads.
+            await database_sync_to_async(publish_records, thread_sensitive=False)(UUID(tenant_id))

@@ -16,7 +16,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.http11 import Request
 
 from relay.gateway.drain import drain
-from relay.protocol.denials import Denied, unavailable
+from relay.protocol.denials import Denied, draining, unavailable
 
 TAKE_OVER = "floodgate.take_over"
 BACKLOG = 2048
@@ -54,6 +54,19 @@ class UpgradeProtocol(WebSocketsSansIOProtocol):
         await super().send(message)
         if self.initial_response is not None and self.close_sent:
             self.handshake_complete = True
+
+    def shutdown(self) -> None:
+        """Answer a handshake that is still undecided with 503, where Uvicorn would with 500."""
+        if self.initial_response is None and not self.handshake_complete:
+            denial = draining()
+            response = self.conn.reject(denial.status, denial.body().decode())
+            del response.headers["Content-Type"]
+            for name, value in denial.all_headers():
+                response.headers[name.decode()] = value.decode()
+            self.conn.send_response(response)
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.handshake_complete = self.close_sent = True
+        super().shutdown()
 
     def _take_over(self, protocol: asyncio.Protocol) -> None:
         self.connections.discard(self)  # or Uvicorn's shutdown would write into the middle of a frame

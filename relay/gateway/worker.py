@@ -11,7 +11,7 @@ from django.conf import settings
 
 from relay.gateway.admission import Admission, ScopeIds
 from relay.gateway.authentication import Identity, TokenVerifier
-from relay.gateway.policies import Policies
+from relay.gateway.policies import ClientKey, Policies
 from relay.gateway.session import Session
 from relay.gateway.waiting import WaitingRoom
 from relay.protocol.close_codes import CloseCode, close_reason
@@ -23,6 +23,7 @@ from relay.upstream.tokens import PlatformTokens
 
 log = structlog.get_logger()
 SWEEP_SECONDS = 10.0
+CANCEL_AGAIN_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,9 +51,22 @@ class Worker:
         self.counters = Counters()
         self.room = WaitingRoom(asyncio.get_running_loop())
         self.connections: set[Connection] = set()
+        self._here: dict[ClientKey, int] = {}  # connections, and handshakes under way
         self.is_draining = False
         self._is_empty = asyncio.Event()
         self._is_empty.set()
+
+    @asynccontextmanager
+    async def here(self, identity: Identity) -> AsyncIterator[None]:
+        """Count a client among those whose records are kept up to date, from its handshake to its end."""
+        key = identity.tenant_id, identity.client_id
+        self._here[key] = self._here.get(key, 0) + 1
+        try:
+            yield
+        finally:
+            self._here[key] -= 1
+            if not self._here[key]:
+                del self._here[key]
 
     @contextmanager
     def connected(self, connection: Connection) -> Iterator[None]:
@@ -62,6 +76,8 @@ class Worker:
         self._is_empty.clear()
         self.counters.open_connections[key] += 1
         self._hold_to_record(connection)
+        if self.is_draining:
+            connection.session.close(CloseCode.SERVICE_RESTART, close_reason("drain"))
         try:
             yield
         finally:
@@ -75,9 +91,12 @@ class Worker:
         await self._is_empty.wait()
 
     def clients_of(self, tenant_id: str) -> set[str]:
-        """Ids of the tenant's clients that have a connection here."""
-        identities = (connection.identity for connection in self.connections)
-        return {identity.client_id for identity in identities if identity.tenant_id == tenant_id}
+        """Ids of the tenant's clients that have a connection here, or shake hands."""
+        return {client_id for tenant, client_id in self._here if tenant == tenant_id}
+
+    def is_here(self, client: ClientKey) -> bool:
+        """Tell whether a client has a connection here, or shakes hands."""
+        return client in self._here
 
     def apply_change(self, tenant_id: str) -> None:
         """Hold the tenant's connections to the records as they are now."""
@@ -125,12 +144,19 @@ async def running_worker() -> AsyncIterator[Worker]:
     try:
         yield worker
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _end(tasks)
         await worker.platform_tokens.aclose()
         await worker.http.close()
         await worker.redis.aclose()
+
+
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    """Cancel until all have ended: in Python 3.11, asyncio.wait_for loses a cancellation that comes as it completes."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_SECONDS)
 
 
 def _tell_if_it_failed(task: asyncio.Task[None]) -> None:

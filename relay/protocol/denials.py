@@ -11,6 +11,7 @@ QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded
 BEARER = 'Bearer realm="floodgate"'
 UNQUOTABLE = re.compile(r"[^ !#-\[\]-~]")  # RFC 6750, section 3; the strings of RFC 9651 allow no more
 LARGEST_SPREAD_SECONDS = 3  # between clients: those that obey to the second would come back together
+DRAIN_RETRY_SECONDS = 1
 LARGEST_RETRY_AFTER_SECONDS = 60  # a vendor's Python SDK sleeps for as long as it is told
 
 
@@ -122,6 +123,12 @@ def platform_refused(detail: str) -> Denial:
 def unavailable(code: str, detail: str, retry_after_seconds: int) -> Denial:
     """503 with a time to come back: the platform or the relay can't serve now."""
     return Denial(503, code, detail, (("retry-after", str(_believable(retry_after_seconds))),))
+
+
+def draining() -> Denial:
+    """503 because this process ends: another one answers at once."""
+    detail = "This relay process is ending. Connect again: another one answers."
+    return unavailable("draining", detail, DRAIN_RETRY_SECONDS)
 
 
 def varied(retry_after_seconds: int, spread_seconds: int) -> int:

@@ -48,7 +48,7 @@ async def changed_tenants() -> AsyncIterator[str]:
                     yield fields.get("tenant", EVERY_TENANT)
                 if await _was_lost(connection, position):
                     position = ""
-            except StoreUnavailable:
+            except (StoreUnavailable, UnicodeDecodeError):  # away, or somebody else wrote here
                 position = ""
                 await asyncio.sleep(RETRY_SECONDS)
     finally:

@@ -7,7 +7,7 @@ import msgspec
 import redis.asyncio
 
 from relay.store import keys
-from relay.store.pool import blocking
+from relay.store.pool import answer_to, blocking
 from relay.throttle.policy import PolicyRefused, PolicySnapshot
 
 Fields = dict[bytes | bytearray | memoryview | str | int | float, bytes | bytearray | memoryview | str | int | float]
@@ -88,12 +88,16 @@ async def load_record(redis_on_loop: redis.asyncio.Redis, tenant_id: str, client
         RecordsMissing: the tenant's records were never written, are of another version, or are damaged.
         StoreUnavailable: Redis did not answer.
     """
-    form, encoded = await redis_on_loop.hmget(keys.clients(tenant_id), [WRITTEN, client_id])
+    try:
+        fields = await answer_to(lambda: redis_on_loop.hmget(keys.clients(tenant_id), [WRITTEN, client_id]))
+    except UnicodeDecodeError as error:
+        raise RecordsMissing(tenant_id) from error
+    form, encoded = fields
     if form != FORM:
         raise RecordsMissing(tenant_id)
     if encoded is None:
         return None
     try:
         return msgspec.json.decode(encoded, type=ClientRecord)
-    except (msgspec.DecodeError, PolicyRefused) as error:
+    except (msgspec.DecodeError, PolicyRefused, RecursionError) as error:
         raise RecordsMissing(tenant_id) from error

@@ -7,7 +7,7 @@ def clients(tenant_id: str) -> str:
 
 
 def revoked_tokens(tenant_id: str) -> str:
-    """Sorted set: ids of revoked tokens, scored by their end in Unix seconds. Ends with the last of them."""
+    """Sorted set: ids of revoked tokens, scored by when they can be forgotten (Unix seconds). Ends with the last."""
     return f"{{{tenant_id}}}:revoked_tokens"
 
 

@@ -6,7 +6,9 @@ from typing import cast
 import redis.asyncio
 
 from relay.store import keys
-from relay.store.pool import blocking
+from relay.store.pool import answer_to, blocking
+
+KEPT_BEYOND_END_SECONDS = 60  # relays accept a token for some seconds after its end, by their own clocks
 
 
 def revoke_token(tenant_id: str, token_id: str, expires_at: float) -> None:
@@ -17,10 +19,11 @@ def revoke_token(tenant_id: str, token_id: str, expires_at: float) -> None:
     """
     key = keys.revoked_tokens(tenant_id)
     with blocking().pipeline(transaction=True) as transaction:
-        transaction.zadd(key, {token_id: expires_at})
+        listed_until = expires_at + KEPT_BEYOND_END_SECONDS
+        transaction.zadd(key, {token_id: listed_until})
         transaction.zremrangebyscore(key, "-inf", time.time())
-        transaction.expireat(key, int(expires_at) + 1, gt=True)
-        transaction.expireat(key, int(expires_at) + 1, nx=True)
+        transaction.expireat(key, int(listed_until) + 1, gt=True)
+        transaction.expireat(key, int(listed_until) + 1, nx=True)
         transaction.execute()
 
 
@@ -39,5 +42,6 @@ async def load_revoked_tokens(redis_on_loop: redis.asyncio.Redis, tenant_id: str
     Raises:
         StoreUnavailable: Redis did not answer.
     """
-    token_ids = await redis_on_loop.zrangebyscore(keys.revoked_tokens(tenant_id), time.time(), "+inf")
+    key = keys.revoked_tokens(tenant_id)
+    token_ids = await answer_to(lambda: redis_on_loop.zrangebyscore(key, time.time(), "+inf"))
     return frozenset(cast("list[str]", token_ids))

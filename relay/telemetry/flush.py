@@ -29,13 +29,14 @@ class Flusher:
         self._unsent: bytes | None = None
 
     async def flush(self, redis_on_loop: RedisOnLoop, now_unix_seconds: float) -> None:
-        """Send what was left unsent, else what came since. A record keeps its sequence when it is sent again.
+        """Send what was left unsent, then what came since. A record keeps its sequence when it is sent again.
 
         Raises:
             StoreUnavailable: Redis did not answer; the next call goes on from there.
         """
-        if self._unsent is None:
-            self._unsent = self._next_record(now_unix_seconds)
+        if self._unsent is not None:
+            await append_record(redis_on_loop, self._unsent)
+        self._unsent = self._next_record(now_unix_seconds)
         await append_record(redis_on_loop, self._unsent)
         self._unsent = None
 

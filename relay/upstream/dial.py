@@ -11,8 +11,9 @@ from relay.protocol.denials import Denied, unavailable
 from relay.store.client_records import ChannelRecord
 from relay.upstream.link import Link, LinkFailed, LinkRefused, LinkTarget, open_link
 from relay.upstream.refusals import denial_of_link, denial_of_token
-from relay.upstream.tls import tls_context
-from relay.upstream.tokens import PlatformTokens, TokenUnavailable
+from relay.upstream.tls import CertificateUnusable, tls_context
+from relay.upstream.token_requests import TokenUnavailable
+from relay.upstream.tokens import PlatformTokens
 
 log = structlog.get_logger()
 PAUSED_RETRY_SECONDS = 30
@@ -69,4 +70,8 @@ def _target(channel: ChannelRecord, offers: LinkTarget, token: str) -> LinkTarge
     url = url.replace("{tenant}", quote(connection.platform_tenant, safe=""))
     if offers.query:
         url += ("&" if "?" in url else "?") + offers.query
-    return offers.towards(url, f"Bearer {token}", tls_context(connection.ca_certificate))
+    try:
+        tls = tls_context(connection.ca_certificate)
+    except CertificateUnusable as error:
+        raise LinkFailed(str(error)) from error
+    return offers.towards(url, f"Bearer {token}", tls)

@@ -7,6 +7,7 @@ from typing import cast
 
 from websockets.client import ClientProtocol
 from websockets.datastructures import Headers
+from websockets.exceptions import InvalidURI
 from websockets.extensions import Extension
 from websockets.http11 import Request, Response
 from websockets.uri import WebSocketURI, parse_uri
@@ -73,7 +74,10 @@ async def open_link(target: LinkTarget) -> Link:
         LinkRefused: the platform answered with another status than 101.
         LinkFailed: no connection, no valid certificate, no answer in time, or one that makes no sense.
     """
-    uri = parse_uri(target.url)
+    try:
+        uri = parse_uri(target.url)
+    except (InvalidURI, ValueError) as error:
+        raise LinkFailed("the platform connection's address is no WebSocket address") from error
     transport, dialog = await _connect(uri, target)
     try:
         async with asyncio.timeout(HANDSHAKE_SECONDS):
@@ -110,7 +114,7 @@ async def _connect(uri: WebSocketURI, target: LinkTarget) -> tuple[asyncio.Trans
             )
     except TimeoutError as error:
         raise LinkFailed(f"no connection to {uri.host}:{uri.port} within {CONNECT_SECONDS:g} s") from error
-    except OSError as error:  # refused, unreachable, no such host, certificate not trusted
+    except (OSError, ValueError) as error:  # refused, unreachable, no such host or none at all, not trusted
         raise LinkFailed(f"no connection to {uri.host}:{uri.port}: {error}") from error
 
 
@@ -146,12 +150,12 @@ class _Dialog(asyncio.Protocol):
             return
         self._read += data
         head, found, rest = self._read.partition(END_OF_HEAD)
-        if len(self._read) > LARGEST_ANSWER_BYTES:
+        switches = bool(found) and head.split(b" ", 2)[1:2] == [b"101"]
+        if len(head if switches else self._read) > LARGEST_ANSWER_BYTES:
             self._fail("the platform's answer is too long")
         elif found and not self._head_is_read:
             # Only the head: the protocol would answer pings by itself, and frames are the session's.
             self._head_is_read = True
-            switches = head.split(b" ", 2)[1:2] == [b"101"]
             self.early = rest if switches else b""
             self._feed(head + found + (b"" if switches else rest))
         elif self._head_is_read:

@@ -7,7 +7,7 @@ from relay.platforms.answers import Refusal, refusal_of
 from relay.platforms.tokens import retry_after_seconds
 from relay.protocol.denials import Denial, platform_busy, platform_refused, unavailable, varied
 from relay.upstream.link import LinkFailed, LinkRefused
-from relay.upstream.tokens import TokenUnavailable
+from relay.upstream.token_requests import TokenUnavailable
 
 WITHOUT_WORD_SECONDS = 5.0  # told to clients when a platform does not say when to come back
 

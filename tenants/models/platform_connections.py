@@ -1,5 +1,6 @@
 """A tenant's account on a contact-center platform: where it is, and its credential, which is never shown again."""
 
+import ssl
 import uuid
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -43,9 +44,18 @@ def validate_http_url(address: str) -> None:
     Raises:
         ValidationError: with what is allowed.
     """
-    parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValidationError("Enter an address that begins with https:// or http://.")
+    if not _is_whole(address, "http", "https"):
+        raise ValidationError("Enter an address that begins with https:// or http:// and a host, without a user name.")
+
+
+def _is_whole(address: str, *schemes: str) -> bool:
+    """Tell whether an address can be connected to, as far as that can be told without trying."""
+    try:
+        parts = urlsplit(address)
+        host = (parts.hostname or "").encode("idna")
+        return parts.scheme in schemes and bool(host) and parts.port != 0 and parts.username is None
+    except ValueError:  # a port beyond 65535, half an IPv6 address, an empty label
+        return False
 
 
 def validate_socket_template(template: str) -> None:
@@ -58,8 +68,8 @@ def validate_socket_template(template: str) -> None:
         address = template.format(region="region.example", tenant="tenant", channel="channel")
     except (KeyError, IndexError, ValueError, AttributeError) as error:
         raise ValidationError("Only {region}, {tenant} and {channel} can stand in the address.") from error
-    if not address.startswith(("ws://", "wss://")):
-        raise ValidationError("Enter an address that begins with wss:// or ws://.")
+    if not _is_whole(address, "ws", "wss"):
+        raise ValidationError("Enter an address that begins with wss:// or ws:// and a host, without a user name.")
     if "{channel}" not in template:
         raise ValidationError("Write {channel} where the platform's channel belongs.")
 
@@ -144,12 +154,18 @@ class PlatformConnection(models.Model):
         return self.name
 
     def clean(self) -> None:
-        """Refuse a policy of another tenant.
+        """Refuse a policy of another tenant, and a certificate that is none.
 
         Raises:
             ValidationError: with the field at fault.
         """
         refuse_other_tenants(self, self.tenant_id, "throttle_policy")
+        if self.ca_certificate:
+            try:
+                ssl.create_default_context(cadata=self.ca_certificate)
+            except (ValueError, TypeError, ssl.SSLError) as error:
+                sentence = "This is no certificate. Paste PEM, from -----BEGIN CERTIFICATE----- to the end."
+                raise ValidationError({"ca_certificate": sentence}) from error
 
     @property
     def has_credential(self) -> bool:

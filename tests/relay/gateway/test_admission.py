@@ -1,6 +1,7 @@
 import asyncio
 import json
-from contextlib import AsyncExitStack
+import time
+from contextlib import AsyncExitStack, suppress
 
 import pytest
 import websockets
@@ -72,7 +73,7 @@ async def test_an_address_is_refused_beyond_its_burst_and_told_when_to_come_back
     assert dict(denial.headers)["ratelimit-policy"] == '"address_handshakes";q=1;w=1'
 
 
-async def test_S25_another_address_is_not_held_responsible():
+async def test_s25_another_address_is_not_held_responsible():
     admission = Admission(1, 0)
     admission.admit_address(ADDRESS)
 
@@ -95,13 +96,12 @@ async def test_a_refused_handshake_is_charged_in_no_zone(admission):
 
 
 async def test_a_handshake_beyond_the_delay_waits_for_its_turn(admission):
-    loop, record = asyncio.get_running_loop(), client(ZonePolicy(name="client", permits=20, burst=2, **HANDSHAKES))
-    began_at = loop.time()
+    record, began_at = client(ZonePolicy(name="client", permits=20, burst=2, **HANDSHAKES)), time.monotonic()
 
     async with AsyncExitStack() as stack:
         await asyncio.gather(*(enter(admission, record, stack) for _ in range(3)))
 
-    assert loop.time() - began_at >= 0.09
+    assert time.monotonic() - began_at >= 0.09
 
 
 async def test_a_full_cap_refuses_without_charging_the_handshake(admission):
@@ -116,15 +116,14 @@ async def test_a_full_cap_refuses_without_charging_the_handshake(admission):
         await enter(admission, record, stack)
 
 
-async def test_B8_a_full_cap_says_that_it_counts_what_is_open(admission):
+async def test_b8_a_full_cap_says_that_it_counts_what_is_open(admission):
     record = client(ZonePolicy(name="open", permits=1, **CONNECTIONS))
 
     async with AsyncExitStack() as stack:
         await enter(admission, record, stack)
         headers = dict((await refusal_of(admission, record)).headers)
 
-    assert headers["ratelimit-policy"] == '"open";q=1;qu="concurrent-requests"'
-    assert headers["ratelimit"] == '"open";r=0'
+    assert (headers["ratelimit-policy"], headers["ratelimit"]) == ('"open";q=1;qu="concurrent-requests"', '"open";r=0')
     assert 5 <= int(headers["retry-after"]) <= 8
 
 
@@ -158,21 +157,6 @@ def names(frame_limits):
     return tuple([zone.policy.name for zone in limiter.zones] for limiter in frame_limits)
 
 
-async def test_two_connections_of_a_client_share_its_zone_and_have_one_each_of_their_own(admission):
-    record = client(hourly(1), hourly(1, name="connection", scope=Scope.CONNECTION))
-
-    async with AsyncExitStack() as stack:
-        first, second = [
-            admission.limits(
-                record, record.channels[0], await enter(admission, record, stack)
-            ).to_platform.messages.zones
-            for _ in range(2)
-        ]
-
-    assert first[0] is second[0]
-    assert first[1] is not second[1]
-
-
 async def test_a_zone_at_rest_is_forgotten_and_one_in_use_is_not():
     admission = Admission(1_000_000, 0)
     used_up = Admission(1, 0)
@@ -199,24 +183,21 @@ async def test_a_client_gets_the_channel_that_it_names():
     assert channel_for(record, known, handshake("chat")) is record.channels[1]
 
 
-async def test_B3_within_its_own_tenant_a_client_is_told_why_not():
+async def test_b3_within_its_own_tenant_a_client_is_told_why_not():
     scoped = client(channels=(records.channel(PLATFORM, scope="chat:send"),))
 
     assert choice(scoped, scopes=("chat:read",)) == (403, "insufficient_scope")
     assert choice(client(channels=()), "orders") == (403, "channel_forbidden")
+    assert choice(client(tenant_is_active=False)) == (403, "tenant_suspended")
 
 
-async def test_B3_another_tenants_channel_is_answered_like_one_that_does_not_exist():
+async def test_b3_another_tenants_channel_is_answered_like_one_that_does_not_exist():
     record = client(tenant_slug="acme")
 
     assert choice(record, "echo", "umbrella") == choice(record, "nowhere") == (404, "channel_not_found")
 
 
-async def test_a_suspended_tenant_may_go_nowhere():
-    assert choice(client(tenant_is_active=False)) == (403, "tenant_suspended")
-
-
-async def test_L2_of_sixty_handshakes_at_once_a_burst_of_ten_lets_eleven_in(integration_of):
+async def test_l2_of_sixty_handshakes_at_once_a_burst_of_ten_lets_eleven_in(integration_of):
     integration = integration_of(policies=(policy(hourly(11, name="client_handshakes", **HANDSHAKES)),))
     await integration.connect()
     headers = integration.headers()
@@ -229,7 +210,7 @@ async def test_L2_of_sixty_handshakes_at_once_a_burst_of_ten_lets_eleven_in(inte
     assert {response.status_code for response in refused} == {429}
 
 
-async def test_B7_a_refused_handshake_says_which_limit_how_much_and_until_when(integration_of):
+async def test_b7_a_refused_handshake_says_which_limit_how_much_and_until_when(integration_of):
     integration = integration_of(policies=(policy(hourly(1, name="client_handshakes", **HANDSHAKES)),))
     await integration.connect()
 
@@ -243,7 +224,7 @@ async def test_B7_a_refused_handshake_says_which_limit_how_much_and_until_when(i
     assert response.headers["RateLimit"].startswith('"client_handshakes";r=0;t=')
 
 
-async def test_F45_two_clients_are_not_told_to_come_back_at_the_same_second(integration_of):
+async def test_f45_two_clients_are_not_told_to_come_back_at_the_same_second(integration_of):
     told = set()
     for client_id in ("client-0", "client-1"):
         integration = integration_of(policies=(policy(hourly(1, **HANDSHAKES)),), client_id=client_id)
@@ -254,7 +235,7 @@ async def test_F45_two_clients_are_not_told_to_come_back_at_the_same_second(inte
     assert len(told) == 2
 
 
-async def test_S26_an_address_is_refused_before_any_token_is_looked_at_whatever_it_claims_to_be(
+async def test_s26_an_address_is_refused_before_any_token_is_looked_at_whatever_it_claims_to_be(
     relays_redis_url, integration_of
 ):
     with running_relay(relays_redis_url, ADDRESS_HANDSHAKE_PERMITS=1, ADDRESS_HANDSHAKE_BURST=2) as relay:
@@ -278,10 +259,8 @@ async def connected_again(integration):
     headers = integration.headers()
     async with asyncio.timeout(10):
         while True:
-            try:
+            with suppress(websockets.InvalidStatus):
                 return await integration.connect(additional_headers=headers)
-            except websockets.InvalidStatus as refused:
-                assert refused.response.status_code == 429
 
 
 async def test_a_place_is_given_back_when_a_connection_ends(one_at_a_time):

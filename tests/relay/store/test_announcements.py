@@ -6,7 +6,7 @@ import pytest_asyncio
 from relay.store import keys
 from relay.store.announcements import BLOCK_MILLISECONDS, EVERY_TENANT, KEPT, announce, changed_tenants
 from relay.store.pool import StoreUnavailable, blocking
-from tests.relay.eventually import eventually, turns
+from tests.relay.eventually import ended, eventually, turns
 
 pytestmark = pytest.mark.asyncio
 IDLE_SECONDS = 1.5 * BLOCK_MILLISECONDS / 1000
@@ -28,9 +28,7 @@ async def listening():
         return heard
 
     yield start
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await ended(*tasks)
 
 
 def cut_off():

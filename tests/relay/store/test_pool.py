@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from relay.store.pool import TIMEOUT_SECONDS, StoreUnavailable, blocking, on_loop
+from relay.store.pool import TIMEOUT_SECONDS, StoreUnavailable, answer_to, blocking, on_loop
 
 GIVEN_UP_SECONDS = 2.0  # redis-py's own retries take 14 s
 
@@ -145,3 +145,19 @@ def test_a_database_that_redis_does_not_have_is_unavailable(own_server, settings
 
     with pytest.raises(StoreUnavailable):
         blocking().get("anything")
+
+
+@pytest.mark.asyncio
+async def test_f17_a_read_over_a_connection_that_died_in_the_pool_is_asked_once_more(redis, redis_on_loop):
+    await redis_on_loop.ping()
+    blocking().client_kill_filter(_type="normal", skipme=True)
+
+    assert await answer_to(redis_on_loop.ping)
+
+
+@pytest.mark.asyncio
+async def test_f7_what_nobody_answers_is_unavailable_after_the_second_try(own_server, redis_on_loop):
+    own_server.end()
+
+    with pytest.raises(StoreUnavailable):
+        await answer_to(redis_on_loop.ping)

@@ -7,7 +7,8 @@ from floodgate_simulator.faults.fault import Fault, Kind
 from floodgate_simulator.faults.schedule import OrderedFault
 
 from relay.store.client_records import PlatformConnectionRecord
-from relay.upstream.tokens import PlatformTokens, TokenUnavailable
+from relay.upstream.token_requests import TokenUnavailable
+from relay.upstream.tokens import PlatformTokens
 from tenants.encryption import encrypt_credential
 from tests.relay import records
 from tests.relay.integration import Unchecked

@@ -229,3 +229,12 @@ async def test_s9_the_log_shows_no_secret(tokens, denial, genesys, simulator, ca
 
     assert len(caplog.messages) == 2
     assert not [secret for secret in ("canary", "demo-genesys-secret", token) if secret in caplog.text]
+
+
+async def test_a_certificate_that_became_none_is_503(tokens, dial, denial, genesys):
+    async with dial(genesys):
+        pass
+
+    status, code, _ = await denial(msgspec.structs.replace(genesys, ca_certificate="garbage"))
+
+    assert (status, code) == (502, "platform_refused")

@@ -252,3 +252,22 @@ async def test_s9_what_is_offered_in_secret_is_never_shown(failure):
     failed = await failure(saying("garbage\r\n\r\n"))
 
     assert "canary" not in f"{offered!r} {failed!r}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["ws://h:99999/echo", "ws://a..b/echo", f"ws://{'a' * 64}/echo", "ws://[bad/echo", "ws:///echo", "ws://u@h/echo"],
+    ids=["port", "empty label", "long label", "bracket", "no host", "no password"],
+)
+async def test_an_address_that_is_none_is_a_failure(url):
+    with pytest.raises(LinkFailed):
+        await open_link(target(url))
+
+
+async def test_many_frames_in_the_packets_of_the_101_are_kept(linked):
+    frames = Frame(Opcode.BINARY, bytes(1000)).serialize(mask=False) * 200
+
+    link, _ = await linked(lambda key: switching(key, early=frames))
+    receiver = Receiver(link)
+
+    await eventually(lambda: receiver.received == frames)

@@ -6,7 +6,7 @@ import pytest
 from relay.platforms.answers import Refusal
 from relay.upstream.link import LinkFailed, LinkRefused
 from relay.upstream.refusals import denial_of_link, denial_of_token
-from relay.upstream.tokens import TokenUnavailable
+from relay.upstream.token_requests import TokenUnavailable
 
 
 def answered(status, **headers):

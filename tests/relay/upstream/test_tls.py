@@ -6,7 +6,7 @@ import pytest_asyncio
 
 from relay.store.client_records import Platform
 from relay.upstream.link import LinkFailed, open_link
-from relay.upstream.tls import tls_context
+from relay.upstream.tls import CertificateUnusable, tls_context
 from tests.bench.ground.certificates import make_certificates
 from tests.relay import records
 from tests.relay.upstream.asking import refusal_of
@@ -155,10 +155,18 @@ def test_a_platform_that_speaks_a_present_version_is_answered(certificates, vers
         answer_by(version, certificates, first_words())
 
 
-@pytest.mark.parametrize("text", ["garbage", "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----\n"])
+@pytest.mark.parametrize("text", ["garbage", "é", "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----\n"])
 def test_a_text_that_is_no_certificate_is_refused(text):
-    with pytest.raises(ssl.SSLError):
+    with pytest.raises(CertificateUnusable, match="is no PEM certificate"):
         tls_context(text)
+
+
+def test_a_file_of_authorities_that_is_not_there_is_named(settings, tmp_path):
+    settings.PLATFORM_CA_FILE = str(tmp_path / "missing.pem")
+    tls_context.cache_clear()
+
+    with pytest.raises(CertificateUnusable, match="FLOODGATE_PLATFORM_CA_FILE"):
+        tls_context("")
 
 
 def test_one_authority_has_one_context(authority):

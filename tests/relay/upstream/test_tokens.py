@@ -1,17 +1,14 @@
 import asyncio
-import gzip
 import time
 
 import msgspec
 import pytest
-from cryptography.fernet import Fernet
 from floodgate_simulator.access.credentials import Credential
 
 from relay.platforms.answers import Refusal
-from relay.upstream.tokens import TokenUnavailable
-from tests.relay import records
+from relay.upstream.token_requests import TokenUnavailable
 from tests.relay.eventually import eventually, turns
-from tests.relay.upstream.asking import ANSWERS_THAT_ARE_NONE, OK, asked, order, refusal_of, with_credential
+from tests.relay.upstream.asking import asked, order, refusal_of, with_credential
 
 pytestmark = pytest.mark.asyncio
 DEMO = {"client_id": "demo-genesys", "client_secret": "demo-genesys-secret"}
@@ -167,127 +164,31 @@ async def test_closing_ends_the_requests_under_way(tokens, genesys, simulator):
     await eventually(lambda: asked(simulator) == {"left": 1})
 
 
-@pytest.mark.parametrize(
-    ("status", "refusal"),
-    [
-        (400, Refusal.CREDENTIAL),
-        (401, Refusal.CREDENTIAL),
-        (403, Refusal.CREDENTIAL),
-        (429, Refusal.THROTTLED),
-        (503, Refusal.UNAVAILABLE),
-        (204, Refusal.OTHER),
-        (302, Refusal.OTHER),
-        (404, Refusal.OTHER),
-        (500, Refusal.OTHER),
-    ],
-)
-async def test_a_refusal_is_sorted_by_its_status_and_names_it(tokens, genesys, simulator, status, refusal):
-    order(simulator, status=status, headers={"Location": f"{simulator.url}/oauth/token"})
+async def test_f34_while_a_new_token_cannot_be_had_the_former_serves_until_its_end(tokens, genesys, simulator):
+    simulator.simulation.know(Credential(platform="genesys", **DEMO, token_life_seconds=2))
+    first = await tokens.token_for(genesys)
+    order(simulator, status=503)
 
-    error = await refusal_of(tokens, genesys)
+    async with asyncio.timeout(10):
+        while asked(simulator) == {"200": 1}:
+            assert await tokens.token_for(genesys) == first
+            await turns(0.02)
 
-    assert error.refusal is refusal
-    assert f"the token endpoint answered {status}" in str(error)
-    assert asked(simulator) == {str(status): 1}
+    assert await tokens.token_for(genesys) == first
 
 
-@pytest.mark.parametrize(
-    ("body", "refusal"),
-    [
-        ("<html>Bad gateway</html>", "not JSON"),
-        ([], "no access_token"),
-        ({"access_token": "abc", "expires_in": 0}, "expires_in is '0'"),
-        ({"access_token": "abc", "expires_in": -1}, "expires_in is '-1'"),
-        ({"access_token": "a\r\nb", "expires_in": 600}, "no header can carry"),
-        ("x" * (1024 * 1024 + 1), "longer than 1048576 bytes"),
-    ],
-    ids=["HTML", "array", "ended", "negative", "two lines", "huge"],
-)
-async def test_f34_an_answer_that_is_no_token_is_refused(tokens, genesys, simulator, body, refusal):
-    order(simulator, status=200, body=body)
+async def test_a_mended_address_asks_at_once_after_a_refusal(tokens, genesys, simulator):
+    order(simulator, status=429, headers={"Retry-After": "3600"}, count=1)
+    await refusal_of(tokens, genesys)
 
-    error = await refusal_of(tokens, genesys)
-
-    assert error.refusal is Refusal.OTHER
-    assert refusal in str(error)
+    assert await tokens.token_for(msgspec.structs.replace(genesys, token_url=genesys.token_url + "?again"))
 
 
-async def test_f34_a_token_that_does_not_say_when_it_ends_is_used(tokens, genesys, simulator):
-    order(simulator, status=200, body={"access_token": "abc"})
+async def test_a_changed_credential_does_not_share_the_request_of_the_former(tokens, genesys, simulator):
+    hang = order(simulator, "hang", count=1)
+    former = asyncio.create_task(refusal_of(tokens, with_credential(genesys, client_secret="wrong")))
+    await eventually(lambda: hang.struck)
 
-    assert await tokens.token_for(genesys) == "abc"
-
-
-@pytest.mark.parametrize("pieces", ANSWERS_THAT_ARE_NONE.values(), ids=ANSWERS_THAT_ARE_NONE)
-async def test_b66_an_answer_that_is_none_makes_the_platform_unavailable(tokens, endpoint_of, pieces):
-    endpoint = await endpoint_of(*pieces)
-
-    error = await refusal_of(tokens, records.platform_connection("", token_url=endpoint.url))
-
-    assert error.refusal is Refusal.UNAVAILABLE
-    assert len(endpoint.requests) == 1
-
-
-async def test_b66_a_small_answer_that_unpacks_to_a_huge_one_is_refused(tokens, endpoint_of):
-    bomb = gzip.compress(b" " * 50 * 1024 * 1024)
-    endpoint = await endpoint_of(OK, f"Content-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n".encode(), bomb)
-
-    error = await refusal_of(tokens, records.platform_connection("", token_url=endpoint.url))
-
-    assert error.refusal in (Refusal.OTHER, Refusal.UNAVAILABLE)
-
-
-@pytest.mark.parametrize("pieces", [[b""], [b"x"] * 1000], ids=["silent", "a byte at a time"])
-async def test_b66_an_answer_that_takes_too_long_is_not_waited_for(tokens, endpoint_of, monkeypatch, pieces):
-    monkeypatch.setattr("relay.upstream.tokens.REQUEST_SECONDS", 0.1)  # 10 s
-    endpoint = await endpoint_of(OK, b"Content-Length: 1000\r\n\r\n", *pieces, closes=False)
-
-    error = await refusal_of(tokens, records.platform_connection("", token_url=endpoint.url))
-
-    assert (error.refusal, str(error)) == (Refusal.UNAVAILABLE, "no answer within 0.1 s")
-
-
-@pytest.mark.parametrize("address", ["http://127.0.0.1:1", "http://nowhere.invalid", "http://", "no address", ""])
-async def test_f29_an_address_at_which_nobody_is_makes_the_platform_unavailable(tokens, address):
-    error = await refusal_of(tokens, records.platform_connection("", token_url=address))
-
-    assert error.refusal is Refusal.UNAVAILABLE
-
-
-@pytest.mark.parametrize(
-    "discovery", [b"", b"<html>", b"[]", b'{"token_endpoint": "/auth/token"}', b"[" * 100_000], ids=repr
-)
-async def test_a_discovery_document_without_a_token_endpoint_is_refused(tokens, cxone, endpoint_of, discovery):
-    endpoint = await endpoint_of(OK, f"Content-Length: {len(discovery)}\r\n\r\n".encode(), discovery)
-
-    error = await refusal_of(tokens, msgspec.structs.replace(cxone, token_url=endpoint.url))
-
-    assert error.refusal is Refusal.OTHER
-    assert "discovery document" in str(error)
-
-
-async def test_a_credential_that_lacks_a_part_asks_nobody(tokens, cxone, simulator):
-    error = await refusal_of(tokens, with_credential(cxone))
-
-    assert error.refusal is Refusal.CREDENTIAL
-    assert str(error) == "the platform connection's credential lacks access_key_id"
-    assert asked(simulator) == {}
-
-
-@pytest.mark.parametrize("encrypted", ["", "damaged", Fernet(Fernet.generate_key()).encrypt(b"{}").decode()])
-async def test_a_credential_that_no_key_opens_asks_nobody(tokens, genesys, simulator, encrypted):
-    error = await refusal_of(tokens, msgspec.structs.replace(genesys, encrypted_credential=encrypted))
-
-    assert error.refusal is Refusal.OTHER
-    assert "FLOODGATE_CREDENTIAL_KEYS" in str(error)
-    assert asked(simulator) == {}
-
-
-@pytest.mark.parametrize("body", [{"error": "invalid_client", "error_description": "canary is wrong"}, "canary"])
-async def test_s9_a_refusal_never_shows_what_was_sent_or_said(tokens, genesys, simulator, caplog, body):
-    caplog.set_level("DEBUG")
-    order(simulator, status=401, body=body)
-
-    error = await refusal_of(tokens, with_credential(genesys, client_secret="canary"))
-
-    assert "canary" not in f"{error!r} {error.__cause__!r} {tokens!r} {caplog.text}"
+    assert await tokens.token_for(genesys)
+    simulator.simulation.faults.remove(hang.id)
+    await former

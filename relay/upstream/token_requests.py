@@ -1,0 +1,101 @@
+"""Asks a platform for a token, by the platform's own flow, and says in one kind of error why there is none.
+
+Keeping and sharing what was got is tokens.py's.
+"""
+
+import asyncio
+import time
+from contextlib import AbstractAsyncContextManager
+
+import aiohttp
+import msgspec
+
+from relay.platforms import cxone, genesys
+from relay.platforms.answers import (
+    CredentialIncomplete,
+    PlatformToken,
+    Refusal,
+    TokenAnswerUnusable,
+    refusal_of,
+)
+from relay.platforms.tokens import read_token, retry_after_seconds
+from relay.store.client_records import Platform, PlatformConnectionRecord
+from relay.upstream.tls import CertificateUnusable, tls_context
+from tenants.encryption import CredentialUnreadable, decrypt_credential
+
+REQUEST_SECONDS = 10.0
+LARGEST_ANSWER_BYTES = 1024 * 1024
+LONGEST_ERROR_WORD = 64  # it goes into the log and to the client
+
+
+class TokenUnavailable(Exception):
+    """A platform's token can't be had; the message says why, without the credential."""
+
+    def __init__(self, why: str, *, refusal: Refusal, retry_after_seconds: float | None = None) -> None:
+        super().__init__(why)
+        self.refusal = refusal
+        self.retry_after_seconds = retry_after_seconds
+
+
+async def request_token(http: aiohttp.ClientSession, connection: PlatformConnectionRecord) -> PlatformToken:
+    """A new token of the platform.
+
+    Raises:
+        TokenUnavailable: the platform refused, could not be reached, or answered with no token.
+    """
+    try:
+        async with asyncio.timeout(REQUEST_SECONDS):
+            return await _request(http, connection)
+    except CredentialIncomplete as error:
+        raise TokenUnavailable(str(error), refusal=Refusal.CREDENTIAL) from error
+    except (TokenAnswerUnusable, CredentialUnreadable, CertificateUnusable) as error:
+        raise TokenUnavailable(str(error), refusal=Refusal.OTHER) from error
+    except (aiohttp.InvalidURL, UnicodeError) as error:  # no address, and its text would repeat it
+        why = "the address of the token endpoint can't be used"
+        raise TokenUnavailable(why, refusal=Refusal.UNAVAILABLE) from error
+    except (TimeoutError, aiohttp.ClientError) as error:
+        why = str(error) or f"no answer within {REQUEST_SECONDS:g} s"
+        raise TokenUnavailable(why, refusal=Refusal.UNAVAILABLE) from error
+
+
+async def _request(http: aiohttp.ClientSession, connection: PlatformConnectionRecord) -> PlatformToken:
+    credential = msgspec.structs.asdict(decrypt_credential(connection.encrypted_credential))
+    tls = tls_context(connection.ca_certificate)
+    if connection.platform is Platform.CXONE:
+        document = await _read(http.get(connection.token_url, ssl=tls, allow_redirects=False))
+        request = cxone.token_request(cxone.token_endpoint(document), credential)
+    else:
+        request = genesys.token_request(connection.token_url, credential)
+    asked = http.post(request.url, data=request.form, headers=request.headers, ssl=tls, allow_redirects=False)
+    return read_token(await _read(asked))
+
+
+async def _read(asked: AbstractAsyncContextManager[aiohttp.ClientResponse]) -> bytes:
+    async with asked as answer:
+        body = await _bounded(answer.content)
+        if answer.status == 200:  # noqa: PLR2004
+            return body
+        names = {name.lower(): value for name, value in answer.headers.items()}
+        error_word = _error_word(body)
+        why = f"the token endpoint answered {answer.status}{f' {error_word}' if error_word else ''}"
+        refusal = Refusal.CREDENTIAL if answer.status == 400 else refusal_of(answer.status)  # noqa: PLR2004
+        raise TokenUnavailable(why, refusal=refusal, retry_after_seconds=retry_after_seconds(names, time.time()))
+
+
+async def _bounded(content: aiohttp.StreamReader) -> bytes:
+    """Read an answer to its end, but no more than an answer may have."""
+    body = b""
+    async for part in content.iter_any():
+        body += part
+        if len(body) > LARGEST_ANSWER_BYTES:
+            raise TokenAnswerUnusable(f"the answer is longer than {LARGEST_ANSWER_BYTES} bytes")
+    return body
+
+
+def _error_word(body: bytes) -> str:
+    """The ``error`` of RFC 6749, section 5.2, if the body has one and it is a plain word."""
+    try:
+        word = msgspec.json.decode(body).get("error", "")
+    except (ValueError, AttributeError, RecursionError):
+        return ""
+    return word if isinstance(word, str) and word.isidentifier() and len(word) <= LONGEST_ERROR_WORD else ""

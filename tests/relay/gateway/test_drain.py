@@ -1,0 +1,220 @@
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE
+from contextlib import suppress
+
+import aiohttp
+import pytest
+import pytest_asyncio
+import websockets
+from floodgate_simulator.faults.fault import Fault
+from websockets.frames import Frame, Opcode
+
+from relay.gateway.drain import drain
+from relay.gateway.worker import running_worker
+from tests.architecture.sources import ROOT
+from tests.relay import records
+from tests.relay.eventually import eventually
+from tests.relay.integration import close_of, drop, raw_connection, upgrade_request
+from tests.relay.records import hourly, policy
+from tests.relay.running import HOST
+
+pytestmark = pytest.mark.asyncio
+RESTART = (1012, "drain")
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def leaving(mortal_relay, integration_of):
+    """A client of a relay that is going to end."""
+    return integration_of(mortal_relay)
+
+
+@pytest.fixture
+def bare_of(integration_of, raw_platform_of, simulator, mortal_relay):
+    """Connects a client of the mortal relay to a platform of bare bytes."""
+
+    async def connect(**options):
+        platform = await raw_platform_of()
+        leads_there = records.platform_connection(simulator.url, socket_url=platform.url)
+        client = await integration_of(mortal_relay, platform_connection=leads_there).connect_raw(**options)
+        return client, await platform.connection()
+
+    return connect
+
+
+@pytest_asyncio.fixture
+async def stuck(bare_of):
+    """A connection whose client reads nothing, so that a drain takes some seconds."""
+    client, platform = await bare_of(buffer_bytes=16_384)
+    client.writer.transport.pause_reading()
+    platform.send(Frame(Opcode.BINARY, bytes(4 * MIB)).serialize(mask=False))
+    await eventually(platform.writer.transport.get_write_buffer_size)
+    return client
+
+
+async def ended(relay):
+    """Wait until a relay's process would be gone."""
+    await eventually(lambda: not relay.thread.is_alive(), seconds=15)
+
+
+async def test_f2_every_open_connection_is_told_1012_and_the_process_ends(leaving):
+    connections = [await leaving.connect() for _ in range(5)]
+
+    leaving.relay.begin_to_stop()
+
+    assert [await close_of(connection) for connection in connections] == [RESTART] * 5
+    await ended(leaving.relay)
+
+
+async def test_the_platform_is_told_that_its_client_goes_away(bare_of, mortal_relay):
+    _, platform = await bare_of()
+
+    mortal_relay.begin_to_stop()
+
+    assert await platform.close_frame() == (1001, "drain")
+
+
+async def test_a_relay_without_connections_ends(mortal_relay):
+    mortal_relay.begin_to_stop()
+
+    await ended(mortal_relay)
+    assert mortal_relay.worker.http.closed
+
+
+async def test_what_was_sent_before_the_drain_arrives(leaving, simulator):
+    connection = await leaving.connect("/v2/websocket/orders")
+    for number in range(100):
+        await connection.send(f"{number}|")
+    await eventually(lambda: simulator.simulation.ledger.as_json()["overall"]["messages"] == 100)
+
+    leaving.relay.begin_to_stop()
+
+    assert await close_of(connection) == RESTART
+    assert simulator.simulation.ledger.as_json()["overall"]["order_gaps"] == 0
+
+
+async def test_a_connection_that_waits_for_its_limit_is_told_1012_too(mortal_relay, integration_of, simulator):
+    client = await integration_of(mortal_relay, policies=(policy(hourly(1)),)).connect_raw("/v2/websocket/orders")
+    for number in range(3):
+        client.say(b"%d|" % number)
+    await eventually(lambda: simulator.simulation.ledger.as_json()["overall"]["messages"] == 1)
+
+    mortal_relay.begin_to_stop()
+
+    assert await client.close_frame() == RESTART
+
+
+async def test_a_draining_relay_listens_no_more(leaving, stuck):
+    leaving.relay.begin_to_stop()
+    await eventually(lambda: leaving.relay.worker.is_draining)
+
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection(HOST, leaving.relay.port)
+
+
+@pytest_asyncio.fixture
+async def early(leaving):
+    """A connection that has asked for nothing yet."""
+    connection = await raw_connection(leaving.relay.port)
+    await eventually(lambda: leaving.relay.server.server_state.connections)
+    yield connection
+    await drop(connection.writer)
+
+
+@pytest.mark.slow
+async def test_f2_a_handshake_on_a_connection_from_before_is_answered_503(leaving, stuck, early):
+    leaving.relay.begin_to_stop()
+    await eventually(lambda: leaving.relay.worker.is_draining)
+    early.writer.write(upgrade_request("/v2/websocket/echo"))
+
+    assert await early.read_status() == 503
+    assert b"\r\nretry-after: 1\r\n" in early.head.lower()
+    assert b'"code": "draining"' in await early.end()
+
+
+@pytest.mark.slow
+async def test_f2_a_draining_relay_is_alive_but_not_ready(leaving, stuck):
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as http:
+        async with http.get(f"{leaving.relay.url}/readyz") as before:
+            assert (before.status, await before.json()) == (
+                200,
+                {"status": "ok", "checks": {"draining": "no", "redis": "ok"}},
+            )
+        leaving.relay.begin_to_stop()
+        await eventually(lambda: leaving.relay.worker.is_draining)
+        async with http.get(f"{leaving.relay.url}/readyz") as answer:
+            assert (answer.status, (await answer.json())["checks"]["draining"]) == (503, "yes")
+
+
+@pytest.mark.slow
+async def test_f3_a_client_that_never_reads_does_not_keep_the_process(leaving, stuck):
+    leaving.relay.begin_to_stop()
+
+    await ended(leaving.relay)
+
+
+@pytest.mark.slow
+async def test_f3_a_client_that_goes_on_sending_does_not_keep_the_process(leaving):
+    client = await leaving.connect_raw("/v2/websocket/orders")
+    leaving.relay.begin_to_stop()
+
+    with suppress(ConnectionError):
+        while leaving.relay.thread.is_alive():
+            client.say(bytes(1000), Opcode.BINARY)
+            await client.writer.drain()
+
+    await ended(leaving.relay)
+
+
+async def test_a_worker_that_drains_without_connections_is_done_at_once(redis):
+    async with running_worker() as worker:
+        await drain(worker)
+
+        assert worker.is_draining
+
+
+@pytest.mark.slow
+async def test_f2_sigterm_drains_a_process_which_then_ends_well(relays_redis_url, integration_of):
+    command = (sys.executable, "manage.py", "relay", "--port", "0")
+    environment = os.environ | {"REDIS_URL": relays_redis_url}
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment, stdout=PIPE)
+    try:
+        address = (await process.stdout.readline()).decode().split()[-1]
+        connection = await websockets.connect(
+            f"{address}/v2/websocket/echo", additional_headers=integration_of().headers()
+        )
+        process.send_signal(signal.SIGTERM)
+        assert await close_of(connection) == RESTART
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        returned = await process.wait()
+    assert returned in (0, -signal.SIGTERM)
+
+
+async def test_f2_a_handshake_that_is_under_way_is_answered_503(leaving, simulator):
+    hang = simulator.simulation.order(Fault(kind="hang", target="handshake", count=1))
+    client = await leaving.knock("/v2/websocket/echo")
+    await eventually(lambda: hang.struck)
+
+    leaving.relay.begin_to_stop()
+
+    assert await client.read_status() == 503
+    assert b"retry-after: 1\r\n" in client.head.lower()
+    assert b'"code": "draining"' in await client.end()
+
+
+async def test_f2_a_handshake_that_succeeds_during_the_drain_is_told_1012(leaving, stuck, simulator):
+    hang = simulator.simulation.order(Fault(kind="hang", target="handshake", count=1))
+    client = await leaving.knock("/v2/websocket/echo")
+    await eventually(lambda: hang.struck)
+
+    leaving.relay.begin_to_stop()
+    await eventually(lambda: leaving.relay.worker.is_draining)
+    simulator.simulation.faults.remove(hang.id)
+
+    assert await client.read_status() == 101
+    assert await client.close_frame() == RESTART

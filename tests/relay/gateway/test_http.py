@@ -1,0 +1,244 @@
+import asyncio
+import json
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from tests.relay.eventually import eventually
+from tests.relay.integration import drop, raw_connection
+from tests.relay.running import HOST, running_relay
+
+pytestmark = pytest.mark.asyncio
+FORM = {"grant_type": "client_credentials", "scope": "chat"}
+GIVEN = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+NOWHERE = f"http://{HOST}:1"
+
+
+class Web:
+    """Stands for web: answers every request with the same bytes, and keeps what it was asked."""
+
+    def __init__(self):
+        self.answer = GIVEN
+        self.heads = []
+        self.bodies = []
+
+    async def take(self, reader, writer):
+        head = await reader.readuntil(b"\r\n\r\n")
+        fields = dict(line.split(": ", 1) for line in head.decode("latin-1").lower().split("\r\n")[1:-2])
+        self.heads.append((head.split(b" HTTP", 1)[0].decode(), fields))
+        self.bodies.append(await reader.readexactly(int(fields.get("content-length", 0))))
+        writer.write(self.answer)
+        await writer.drain()
+        writer.close()
+
+
+@pytest_asyncio.fixture
+async def web(settings):
+    """What the relay takes for web."""
+    web = Web()
+    server = await asyncio.start_server(web.take, HOST, 0)
+    settings.TOKEN_FORWARD_URL = f"http://{HOST}:{server.sockets[0].getsockname()[1]}"
+    yield web
+    server.close()
+    await server.wait_closed()
+
+
+@pytest_asyncio.fixture
+async def http():
+    async with aiohttp.ClientSession(auto_decompress=False) as session:
+        yield session
+
+
+@pytest.fixture
+def ask(http, relay):
+    """Asks the relay; gives status, headers and body."""
+
+    async def ask(path, method="GET", at=relay, **options):
+        async with http.request(method, at.url + path, **options) as answer:
+            return answer.status, answer.headers, await answer.read()
+
+    return ask
+
+
+@pytest.fixture
+def ask_token(ask, web):
+    """Asks the relay for a token, from web."""
+
+    async def ask_token(**options):
+        return await ask("/oauth/token", "POST", **({"data": FORM} | options))
+
+    return ask_token
+
+
+async def test_a_relay_is_alive(ask):
+    status, headers, body = await ask("/livez")
+
+    assert (status, json.loads(body)) == (200, {"status": "ok"})
+    assert (headers["Content-Type"], headers["Cache-Control"]) == ("application/json", "no-store")
+
+
+async def test_a_relay_with_redis_is_ready(ask):
+    status, _, body = await ask("/readyz")
+
+    assert (status, json.loads(body)) == (200, {"status": "ok", "checks": {"draining": "no", "redis": "ok"}})
+
+
+async def test_f7_a_relay_without_redis_is_alive_but_not_ready(ask):
+    with running_relay(f"redis://{HOST}:1/0") as relay:
+        alive, _, _ = await ask("/livez", at=relay)
+        status, _, body = await ask("/readyz", at=relay)
+
+    assert (alive, status) == (200, 503)
+    assert json.loads(body) == {"status": "unavailable", "checks": {"draining": "no", "redis": "ConnectionError"}}
+
+
+async def test_f7_a_relay_becomes_ready_once_redis_is_there(mortal_redis, ask):
+    mortal_redis.end()
+
+    with running_relay(mortal_redis.url) as relay:
+        before, _, _ = await ask("/readyz", at=relay)
+        mortal_redis.start()
+        after, _, _ = await ask("/readyz", at=relay)
+
+    assert (before, after) == (503, 200)
+
+
+async def test_metrics_are_prometheus_text_with_what_was_counted(ask, integration):
+    await integration.refusal("/v2/websocket/nowhere")
+
+    status, headers, body = await ask("/metrics")
+
+    tenant, client = integration.record.tenant_slug, integration.record.client_id
+    line = f'floodgate_handshakes_total{{client="{client}",result="channel_not_found",tenant="{tenant}"}} 1.0'
+    assert (status, headers["Content-Type"].partition(";")[0]) == (200, "text/plain")
+    assert line in body.decode().splitlines()
+
+
+async def test_a_slash_at_the_end_changes_nothing(ask):
+    assert (await ask("/livez/"))[0] == 200
+
+
+async def test_head_is_answered_without_a_body(ask):
+    status, headers, body = await ask("/livez", "HEAD")
+
+    assert (status, headers["Content-Length"], body) == (200, "16", b"")
+
+
+@pytest.mark.parametrize("path", ["/", "/admin/", "/livez/deeper", "/oauth", "/oauth/token/more", "/v2/websocket/echo"])
+async def test_any_other_path_is_answered_404_with_what_there_is(ask, path):
+    status, _, body = await ask(path)
+
+    assert status == 404
+    assert "/oauth/token, /livez, /readyz and /metrics" in json.loads(body)["detail"]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "FETCH"])
+async def test_any_other_method_is_answered_405_with_what_is_allowed(ask, method):
+    status, headers, _ = await ask("/readyz", method)
+
+    assert (status, headers["Allow"]) == (405, "GET, HEAD")
+
+
+async def test_a_token_request_is_answered_by_web(ask_token, web):
+    web.answer = GIVEN.replace(b"200 OK", b"401 Unauthorized")
+
+    status, headers, body = await ask_token()
+
+    assert (status, headers["Content-Type"], body) == (401, "application/json", b"{}")
+    assert web.heads[0][0] == "POST /oauth/token"
+    assert web.bodies == [b"grant_type=client_credentials&scope=chat"]
+
+
+async def test_s26_web_sees_the_credentials_the_kind_of_body_and_the_real_address(ask_token, web):
+    spoofed = {"Authorization": "Basic YTpi", "X-Forwarded-For": "198.51.100.1", "Forwarded": "for=198.51.100.1"}
+
+    await ask_token(headers=spoofed | {"Cookie": "sessionid=canary", "X-OAuth-Client-Id": "canary"})
+
+    [(_, fields)] = web.heads
+    assert (fields["authorization"], fields["content-type"]) == ("basic ytpi", "application/x-www-form-urlencoded")
+    assert fields["x-forwarded-for"] == HOST
+    assert not {"cookie", "forwarded", "x-oauth-client-id"} & set(fields)
+
+
+async def test_of_webs_answer_only_the_listed_headers_come_back(ask_token, web):
+    listed = b"WWW-Authenticate: Basic\r\nRetry-After: 3\r\nPragma: no-cache\r\nCache-Control: private\r\n"
+    web.answer = GIVEN.replace(b"\r\n\r\n", b"\r\nSet-Cookie: canary=1\r\nServer: web\r\n" + listed + b"\r\n")
+
+    _, headers, _ = await ask_token()
+
+    assert not {"Set-Cookie", "Server"} & set(headers)
+    assert (headers["WWW-Authenticate"], headers["Retry-After"], headers["Pragma"]) == ("Basic", "3", "no-cache")
+    assert headers.getall("Cache-Control") == ["private"]
+
+
+async def test_b66_webs_redirect_is_passed_back_and_not_followed(ask_token, web):
+    web.answer = b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"
+
+    status, headers, _ = await ask_token(allow_redirects=False)
+
+    assert (status, headers.get("Location"), len(web.heads)) == (302, None, 1)
+
+
+async def test_b43_a_body_of_16_kib_is_passed_on(ask_token, web):
+    await ask_token(data=b"x" * 16_384)
+
+    assert web.bodies == [b"x" * 16_384]
+
+
+async def test_b43_a_body_that_is_one_byte_longer_is_refused_with_413(ask_token, web):
+    status, _, body = await ask_token(data=b"x" * 16_385)
+
+    assert (status, json.loads(body)["error"]) == (413, "invalid_request")
+    assert not web.heads
+
+
+async def test_b43_a_body_whose_end_never_comes_is_refused_once_it_is_too_long(web, relay):
+    endless = await raw_connection(relay.port)
+    endless.send(b"POST /oauth/token HTTP/1.1\r\nHost: relay\r\nTransfer-Encoding: chunked\r\n\r\n")
+    endless.send(b"5000\r\n" + bytes(0x5000) + b"\r\n")
+
+    assert await endless.read_status() == 413
+
+    await drop(endless.writer)
+    assert not web.heads
+
+
+async def test_web_that_is_away_is_answered_503_with_a_time_to_come_back(ask, settings):
+    settings.TOKEN_FORWARD_URL = NOWHERE
+
+    status, headers, body = await ask("/oauth/token", "POST", data=FORM)
+
+    assert (status, json.loads(body)["code"]) == (503, "token_endpoint_unreachable")
+    assert (headers["Retry-After"], headers["Content-Type"]) == ("2", "application/problem+json")
+
+
+@pytest.mark.parametrize("answer", [b"", b"canary\r\n\r\n"], ids=["nothing", "no_http"])
+async def test_b66_an_answer_of_webs_that_is_none_is_answered_503(ask_token, web, answer):
+    web.answer = answer
+
+    status, _, body = await ask_token()
+
+    assert (status, b"canary" in body) == (503, False)
+
+
+async def test_b42_token_requests_are_limited_by_address_before_web_hears_of_them(relays_redis_url, ask_token, web):
+    with running_relay(relays_redis_url, ADDRESS_HANDSHAKE_PERMITS=1, ADDRESS_HANDSHAKE_BURST=2) as relay:
+        answers = [await ask_token(at=relay) for _ in range(5)]
+
+    assert [status for status, _, _ in answers[:3]] == [200] * 3
+    status, headers, body = answers[-1]
+    assert (status, json.loads(body)["violated-policies"]) == (429, ["address_handshakes"])
+    assert headers["RateLimit-Policy"] == '"address_handshakes";q=1;w=1'
+    assert len(web.heads) == [status for status, _, _ in answers].count(200)
+
+
+async def test_a_request_whose_sender_leaves_before_its_end_is_not_passed_on(web, relay):
+    leaver = await raw_connection(relay.port)
+    leaver.send(b"POST /oauth/token HTTP/1.1\r\nHost: relay\r\nContent-Length: 100\r\n\r\ngrant_type=")
+    await eventually(lambda: relay.server.server_state.tasks)
+
+    await drop(leaver.writer)
+
+    await eventually(lambda: not relay.server.server_state.tasks)
+    assert not web.heads

@@ -1,0 +1,293 @@
+import asyncio
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+import msgspec
+import psycopg
+import pytest
+import pytest_asyncio
+from asgiref.sync import sync_to_async
+from django.db import connection, connections
+
+from relay.gateway.authentication import Identity
+from relay.gateway.policies import Policies
+from relay.protocol.denials import Denied
+from relay.store import keys
+from relay.store.announcements import announce
+from relay.store.client_records import FORM, WRITTEN, replace_records
+from relay.store.pool import blocking, on_loop
+from relay.store.revocations import revoke_token
+from tests.relay import records
+from tests.relay.eventually import eventually
+from tests.tenants.factories import ClientFactory
+
+pytestmark = pytest.mark.asyncio
+FAR_FUTURE = 4e9
+END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'"
+UNKNOWN, UNAVAILABLE = (401, "invalid_token"), (503, "store_unavailable")
+
+
+class Audience:
+    """Who is connected, and of which tenants' changes it was told."""
+
+    def __init__(self):
+        self.connected = {}
+        self.told = []
+
+    def clients_of(self, tenant_id):
+        return self.connected.get(tenant_id, set())
+
+    def is_here(self, client):
+        return client[1] in self.clients_of(client[0])
+
+    def apply_change(self, tenant_id):
+        self.told.append(tenant_id)
+
+
+@pytest.fixture
+def audience():
+    return Audience()
+
+
+@pytest_asyncio.fixture
+async def policies(audience):
+    """What a relay process knows: nothing yet."""
+    redis_on_loop = on_loop()
+    yield Policies(redis_on_loop, audience)
+    await redis_on_loop.aclose()
+    await sync_to_async(connections.close_all, thread_sensitive=False)()  # those of a rebuild's thread
+
+
+@pytest.fixture
+def stored_client(transactional_db, redis):
+    """A client in the database, of which Redis knows nothing."""
+    return ClientFactory.create()
+
+
+@pytest.fixture
+def database_server(stored_client):
+    """Runs SQL beside the database, which {} stands for; afterwards it lets us in again."""
+    asked = connection.get_connection_params()
+    where = {name: asked[name] for name in ("host", "port", "user", "password") if name in asked}
+    connection.close()
+    with psycopg.connect(dbname="postgres", autocommit=True, **where) as postgres:
+        yield lambda statement: postgres.execute(statement.format(asked["dbname"]))
+        postgres.execute(f'ALTER DATABASE "{asked["dbname"]}" ALLOW_CONNECTIONS true')
+    connection.close_pool()
+
+
+def written(**changes):
+    """A client that Redis knows."""
+    record = records.client(records.platform_connection("http://platform.example"), **changes)
+    replace_records(record.tenant_id, [record])
+    return record
+
+
+def rewritten(record, **changes):
+    """The same client, changed, in Redis; nobody is told."""
+    changed = msgspec.structs.replace(record, **changes)
+    replace_records(record.tenant_id, [changed])
+    return changed
+
+
+def identity_of(client, **changes):
+    """What a token of a client says."""
+    fields = {"token_id": "t1", "issued_at": FAR_FUTURE - 600, "expires_at": FAR_FUTURE, "scopes": frozenset()}
+    return Identity(**({"tenant_id": str(client.tenant_id), "client_id": client.client_id} | fields | changes))
+
+
+async def refusal(policies, identity):
+    """Status and code of a client that is not let in."""
+    with pytest.raises(Denied) as refused:
+        await policies.client_of(identity)
+    return refused.value.denial.status, refused.value.denial.code
+
+
+def followers():
+    """Who waits for announcements in the test's own database of Redis."""
+    own = blocking().client_info()["db"]
+    return [each for each in blocking().client_list() if (each["cmd"], int(each["db"])) == ("xread", own)]
+
+
+@asynccontextmanager
+async def following(policies, audience, *connected):
+    """Policies that follow announcements and have these clients connected."""
+    for record in connected:
+        audience.connected.setdefault(record.tenant_id, set()).add(record.client_id)
+        await policies.client_of(identity_of(record))
+    task = asyncio.create_task(policies.follow())
+    await eventually(lambda: len(audience.told) == len(connected))
+    audience.told.clear()
+    yield
+    while not task.done():
+        task.cancel()  # again, because Python 3.11's wait_for, inside redis-py, loses some
+        await asyncio.wait([task], timeout=0.1)
+
+
+async def test_a_client_is_known_by_the_record_that_was_written(redis, policies):
+    record = written()
+
+    assert await policies.client_of(identity_of(record)) == record
+
+
+async def test_l14_a_client_that_is_known_costs_no_further_look_into_redis(redis, policies):
+    identity = identity_of(written())
+    await policies.client_of(identity)
+    before = blocking().info("commandstats")["cmdstat_hmget"]
+
+    for _ in range(3):
+        await policies.client_of(identity)
+
+    assert blocking().info("commandstats")["cmdstat_hmget"] == before
+
+
+async def test_a_token_from_the_very_moment_counts_and_one_from_before_does_not(redis, policies):
+    record = written(tokens_valid_from=1000.0)
+
+    assert await policies.client_of(identity_of(record, issued_at=1000.0)) == record
+    assert await refusal(policies, identity_of(record, issued_at=999.9)) == UNKNOWN
+
+
+async def test_a_revoked_token_is_refused_and_others_of_the_client_are_not(redis, policies):
+    record = written()
+    revoke_token(record.tenant_id, "t1", FAR_FUTURE)
+
+    assert await refusal(policies, identity_of(record)) == UNKNOWN
+    assert await policies.client_of(identity_of(record, token_id="t2")) == record
+
+
+async def test_a_disabled_client_is_refused(redis, policies):
+    assert await refusal(policies, identity_of(written(is_active=False))) == UNKNOWN
+
+
+async def test_s1_a_client_is_not_found_under_another_tenant(redis, policies):
+    umbrella, record = str(uuid4()), written()
+    replace_records(umbrella, [])
+
+    assert await refusal(policies, identity_of(record, tenant_id=umbrella)) == UNKNOWN
+
+
+async def test_records_that_redis_lost_are_built_again_from_the_database(stored_client, policies):
+    record = await policies.client_of(identity_of(stored_client))
+
+    assert (record.client_id, record.name) == (stored_client.client_id, stored_client.name)
+    assert blocking().hget(keys.clients(record.tenant_id), WRITTEN) == FORM
+
+
+async def test_a_client_that_the_database_does_not_know_either_is_refused(stored_client, policies):
+    assert await refusal(policies, identity_of(stored_client, client_id="gone")) == UNKNOWN
+
+
+@pytest.mark.parametrize("damaged", ["", "canary", "[]", '{"client_id": "x"}'])
+async def test_b70_a_damaged_record_is_built_again_from_the_database(stored_client, policies, damaged):
+    fields = {WRITTEN: FORM, stored_client.client_id: damaged}
+    blocking().hset(keys.clients(str(stored_client.tenant_id)), mapping=fields)
+
+    assert (await policies.client_of(identity_of(stored_client))).name == stored_client.name
+
+
+async def test_f50_records_in_another_form_are_built_again_from_the_database(stored_client, policies):
+    blocking().hset(keys.clients(str(stored_client.tenant_id)), WRITTEN, "another")
+
+    assert (await policies.client_of(identity_of(stored_client))).name == stored_client.name
+
+
+async def test_handshakes_that_wait_share_one_rebuild(stored_client, policies):
+    found = await asyncio.gather(*(policies.client_of(identity_of(stored_client)) for _ in range(8)))
+
+    assert {record.client_id for record in found} == {stored_client.client_id}
+    assert blocking().xlen(keys.announcements()) == 1
+
+
+async def test_a_handshake_that_leaves_does_not_end_the_rebuild_of_the_others(stored_client, policies):
+    leaver, other = (asyncio.create_task(policies.client_of(identity_of(stored_client))) for _ in range(2))
+    await eventually(lambda: any(task.get_name().startswith("rebuild of") for task in asyncio.all_tasks()))
+
+    leaver.cancel()
+
+    assert (await other).client_id == stored_client.client_id
+    assert leaver.cancelled()
+
+
+async def test_f18_without_records_and_database_the_answer_is_503(stored_client, policies, database_server):
+    database_server('ALTER DATABASE "{}" ALLOW_CONNECTIONS false')
+    database_server(END_SESSIONS)
+
+    assert await refusal(policies, identity_of(stored_client)) == UNAVAILABLE
+
+
+async def test_f19_a_database_that_was_away_is_asked_again(stored_client, policies, database_server):
+    await policies.client_of(identity_of(stored_client))
+    blocking().delete(keys.clients(str(stored_client.tenant_id)))
+    database_server(END_SESSIONS)
+
+    outcomes = [await refusal(policies, identity_of(stored_client, client_id="gone")) for _ in range(9)]
+
+    assert outcomes[-1] == UNKNOWN
+
+
+async def test_f8_without_redis_the_known_are_known_and_the_others_told_503(mortal_redis, policies):
+    known, other = written(), written()
+    await policies.client_of(identity_of(known))
+
+    mortal_redis.end()
+
+    assert await policies.client_of(identity_of(known)) == known
+    assert await refusal(policies, identity_of(other)) == UNAVAILABLE
+
+
+async def test_a_change_is_heard_and_told_to_those_who_are_connected(redis, policies, audience):
+    record = written()
+
+    async with following(policies, audience, record):
+        changed = rewritten(record, name="Renamed")
+        announce(record.tenant_id)
+        await eventually(lambda: audience.told == [record.tenant_id])
+
+    assert policies.known(identity_of(record)) == changed
+
+
+async def test_a_change_without_an_announcement_is_not_heard(redis, policies, audience):
+    record, announced = written(), written()
+
+    async with following(policies, audience, record, announced):
+        rewritten(record, name="Renamed")
+        announce(announced.tenant_id)
+        await eventually(lambda: audience.told == [announced.tenant_id])
+
+    assert policies.known(identity_of(record)) == record
+
+
+async def test_a_client_that_is_not_connected_is_looked_up_when_it_comes_back(redis, policies, audience):
+    record = written()
+    await policies.client_of(identity_of(record))
+
+    async with following(policies, audience):
+        changed = rewritten(record, name="Renamed")
+        announce(record.tenant_id)
+        await eventually(lambda: policies.known(identity_of(record)) is None)
+
+    assert await policies.client_of(identity_of(record)) == changed
+
+
+async def test_a_client_that_vanished_is_known_no_more(redis, policies, audience):
+    record = written()
+
+    async with following(policies, audience, record):
+        replace_records(record.tenant_id, [])
+        announce(record.tenant_id)
+        await eventually(lambda: audience.told)
+
+    assert policies.known(identity_of(record)) is None
+
+
+async def test_f17_a_change_while_the_follower_was_cut_off_is_heard(redis, policies, audience):
+    record = written()
+
+    async with following(policies, audience, record):
+        await eventually(followers)
+        changed = rewritten(record, name="Renamed")
+        blocking().client_kill_filter(_type="normal", skipme=True)  # the follower's, and those that load records
+        await eventually(lambda: policies.known(identity_of(record)) == changed)
+
+    assert set(audience.told) == {record.tenant_id}
