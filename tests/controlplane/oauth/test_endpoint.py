@@ -112,13 +112,13 @@ async def test_b42_a_flood_from_one_address_is_refused_whatever_id_it_names(sett
 
 @pytest.mark.asyncio
 async def test_malformed_requests_use_up_the_address_too(settings):
-    settings.TOKEN_ADDRESS_BURST = 5
+    settings.TOKEN_ADDRESS_PERMITS, settings.TOKEN_ADDRESS_BURST = 1, 5
     caller = Caller(Answer(200))
 
-    answers = [await caller.ask(b"a=1&a=1") for _ in range(100)]
+    statuses = [(await caller.ask(b"a=1&a=1"))[0] for _ in range(100)]
 
-    assert [answer[0] for answer in answers[:6]] == [400] * 6
-    assert answers[-1][0] == 429
+    assert statuses[:6] == [400] * 6
+    assert 429 in statuses
 
 
 @pytest.mark.asyncio
