@@ -86,7 +86,7 @@ async def test_b41_every_other_method_is_405(method, caller):
 
 @pytest.mark.asyncio
 async def test_b42_a_flood_of_one_client_is_refused_before_any_lookup(caller, settings):
-    settings.TOKEN_CLIENT_BURST = 5
+    settings.TOKEN_CLIENT_PERMITS, settings.TOKEN_CLIENT_BURST = 1, 5
     caller = Caller(Refused(401, "invalid_client", "Unknown."))
 
     answers = [await caller.ask(BODY, address=f"198.51.{number}.7") for number in range(30)]
@@ -101,7 +101,7 @@ async def test_b42_a_flood_of_one_client_is_refused_before_any_lookup(caller, se
 
 @pytest.mark.asyncio
 async def test_b42_a_flood_from_one_address_is_refused_whatever_id_it_names(settings):
-    settings.TOKEN_ADDRESS_BURST = 5
+    settings.TOKEN_ADDRESS_PERMITS, settings.TOKEN_ADDRESS_BURST = 1, 5
     caller = Caller(Refused(401, "invalid_client", "Unknown."))
 
     answers = [await caller.ask(b"client_secret=s&client_id=%d" % number) for number in range(100)]
