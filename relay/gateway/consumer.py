@@ -52,7 +52,7 @@ class RelayConsumer(AsyncConsumer):
                 take_over(session.client)
                 session.begin()
                 worker.counters.handshakes[*whose, ACCEPTED] += 1
-                with worker.connected(Connection(identity, client.tenant_slug, channel.name, scope_ids, session)):
+                with worker.connected(Connection(identity, client, channel.name, scope_ids, session)):
                     await session.ended()
         except Denied as denied:
             worker.counters.handshakes[*whose, denied.denial.code] += 1

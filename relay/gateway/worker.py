@@ -31,7 +31,7 @@ class Connection:
     """One open connection, and what it must be held to when its client's record changes."""
 
     identity: Identity
-    tenant_slug: str
+    record: ClientRecord  # by which it was let in
     channel: str
     scope_ids: ScopeIds
     session: Session
@@ -71,11 +71,12 @@ class Worker:
     @contextmanager
     def connected(self, connection: Connection) -> Iterator[None]:
         """Count a connection among the open ones, and hold it to what changed while it was being opened."""
-        key = connection.tenant_slug, connection.identity.client_id
+        key = connection.record.tenant_slug, connection.identity.client_id
         self.connections.add(connection)
         self._is_empty.clear()
         self.counters.open_connections[key] += 1
-        self._hold_to_record(connection)
+        if self.policies.known(connection.identity) is not connection.record:
+            self._hold_to_record(connection)
         if self.is_draining:
             connection.session.close(CloseCode.SERVICE_RESTART, close_reason("drain"))
         try:
