@@ -1,7 +1,7 @@
 """What one relay process holds: started and ended with it, and reached by consumers through their scope's state."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
@@ -145,13 +145,13 @@ async def running_worker() -> AsyncIterator[Worker]:
     try:
         yield worker
     finally:
-        await _end(tasks)
+        await end_tasks(tasks)
         await worker.platform_tokens.aclose()
         await worker.http.close()
         await worker.redis.aclose()
 
 
-async def _end(tasks: list[asyncio.Task[None]]) -> None:
+async def end_tasks(tasks: Iterable[asyncio.Task[None]]) -> None:
     """Cancel until all have ended: in Python 3.11, asyncio.wait_for loses a cancellation that comes as it completes."""
     pending = set(tasks)
     while pending:

@@ -7,11 +7,12 @@ import pytest_asyncio
 from floodgate_simulator.application import running_simulator
 from floodgate_simulator.settings import Settings
 
-from relay.store.pool import blocking
+from relay.store.pool import blocking, on_loop
 from tests.relay import records
 from tests.relay.integration import Integration
 from tests.relay.raw_platform import raw_platform, switching
 from tests.relay.running import running_relay
+from tests.relay.store.own_server import OwnServer
 
 RELAYS_DATABASE = 8  # apart from that of other tests: a relay writes telemetry every second
 
@@ -38,6 +39,27 @@ def store(relays_redis_url, settings):
     yield blocking()
     blocking().close()
     blocking.cache_clear()
+
+
+@pytest.fixture
+def own_server(settings):
+    """A Redis that the test may ill-treat, and that the code under test uses."""
+    server = OwnServer()
+    settings.REDIS_URL = server.url
+    blocking.cache_clear()
+    server.start()
+    yield server
+    blocking().close()
+    blocking.cache_clear()
+    server.end()
+
+
+@pytest_asyncio.fixture
+async def redis_on_loop():
+    """Opens Redis for the test's own loop, by the settings of that moment."""
+    opened = on_loop()
+    yield opened
+    await opened.aclose()
 
 
 @pytest.fixture
@@ -96,10 +118,10 @@ async def raw_platform_of():
 async def bare(integration_of, raw_platform_of, simulator):
     """Connects a client to a platform of bare bytes, and gives both ends."""
 
-    async def connect(answer=switching, headers="", buffer_bytes=0, **changes):
+    async def connect(answer=switching, headers="", buffer_bytes=0, at=None, **changes):
         platform = await raw_platform_of(answer)
         leads_there = records.platform_connection(simulator.url, socket_url=platform.url)
-        integration = integration_of(platform_connection=leads_there, **changes)
+        integration = integration_of(at, platform_connection=leads_there, **changes)
         client = await integration.connect_raw(headers=headers, buffer_bytes=buffer_bytes)
         return client, await platform.connection()
 

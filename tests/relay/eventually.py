@@ -7,7 +7,6 @@ from typing import TypeVar
 Seen = TypeVar("Seen")
 PATIENCE_SECONDS = 10.0
 POLL_SECONDS = 0.005
-CANCEL_AGAIN_SECONDS = 0.1
 
 
 async def eventually(condition: Callable[[], Seen], seconds: float = PATIENCE_SECONDS) -> Seen:
@@ -31,12 +30,3 @@ async def turns(seconds: float) -> None:
         await is_over
     finally:
         timer.cancel()
-
-
-async def ended(*tasks: "asyncio.Task[object]") -> None:
-    """Cancel until all have ended: Python 3.11's wait_for, inside redis-py, loses a cancellation now and then."""
-    pending = set(tasks)
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_SECONDS)

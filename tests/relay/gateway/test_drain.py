@@ -15,11 +15,11 @@ from websockets.frames import Frame, Opcode
 from relay.gateway.drain import drain
 from relay.gateway.worker import running_worker
 from tests.architecture.sources import ROOT
-from tests.relay import records
 from tests.relay.eventually import eventually
 from tests.relay.integration import close_of, drop, raw_connection, upgrade_request
 from tests.relay.records import hourly, policy
 from tests.relay.running import HOST
+from tests.relay.seen import received
 
 pytestmark = pytest.mark.asyncio
 RESTART = (1012, "drain")
@@ -32,23 +32,10 @@ def leaving(mortal_relay, integration_of):
     return integration_of(mortal_relay)
 
 
-@pytest.fixture
-def bare_of(integration_of, raw_platform_of, simulator, mortal_relay):
-    """Connects a client of the mortal relay to a platform of bare bytes."""
-
-    async def connect(**options):
-        platform = await raw_platform_of()
-        leads_there = records.platform_connection(simulator.url, socket_url=platform.url)
-        client = await integration_of(mortal_relay, platform_connection=leads_there).connect_raw(**options)
-        return client, await platform.connection()
-
-    return connect
-
-
 @pytest_asyncio.fixture
-async def stuck(bare_of):
+async def stuck(bare, mortal_relay):
     """A connection whose client reads nothing, so that a drain takes some seconds."""
-    client, platform = await bare_of(buffer_bytes=16_384)
+    client, platform = await bare(at=mortal_relay, buffer_bytes=16_384)
     client.writer.transport.pause_reading()
     platform.send(Frame(Opcode.BINARY, bytes(4 * MIB)).serialize(mask=False))
     await eventually(platform.writer.transport.get_write_buffer_size)
@@ -69,8 +56,8 @@ async def test_f2_every_open_connection_is_told_1012_and_the_process_ends(leavin
     await ended(leaving.relay)
 
 
-async def test_the_platform_is_told_that_its_client_goes_away(bare_of, mortal_relay):
-    _, platform = await bare_of()
+async def test_the_platform_is_told_that_its_client_goes_away(bare, mortal_relay):
+    _, platform = await bare(at=mortal_relay)
 
     mortal_relay.begin_to_stop()
 
@@ -88,19 +75,19 @@ async def test_what_was_sent_before_the_drain_arrives(leaving, simulator):
     connection = await leaving.connect("/v2/websocket/orders")
     for number in range(100):
         await connection.send(f"{number}|")
-    await eventually(lambda: simulator.simulation.ledger.as_json()["overall"]["messages"] == 100)
+    await eventually(lambda: received(simulator)["messages"] == 100)
 
     leaving.relay.begin_to_stop()
 
     assert await close_of(connection) == RESTART
-    assert simulator.simulation.ledger.as_json()["overall"]["order_gaps"] == 0
+    assert received(simulator)["order_gaps"] == 0
 
 
 async def test_a_connection_that_waits_for_its_limit_is_told_1012_too(mortal_relay, integration_of, simulator):
     client = await integration_of(mortal_relay, policies=(policy(hourly(1)),)).connect_raw("/v2/websocket/orders")
     for number in range(3):
         client.say(b"%d|" % number)
-    await eventually(lambda: simulator.simulation.ledger.as_json()["overall"]["messages"] == 1)
+    await eventually(lambda: received(simulator)["messages"] == 1)
 
     mortal_relay.begin_to_stop()
 

@@ -93,12 +93,12 @@ async def test_f7_a_relay_without_redis_is_alive_but_not_ready(ask):
     assert json.loads(body) == {"status": "unavailable", "checks": {"draining": "no", "redis": "ConnectionError"}}
 
 
-async def test_f7_a_relay_becomes_ready_once_redis_is_there(mortal_redis, ask):
-    mortal_redis.end()
+async def test_f7_a_relay_becomes_ready_once_redis_is_there(own_server, ask):
+    own_server.end()
 
-    with running_relay(mortal_redis.url) as relay:
+    with running_relay(own_server.url) as relay:
         before, _, _ = await ask("/readyz", at=relay)
-        mortal_redis.start()
+        own_server.start()
         after, _, _ = await ask("/readyz", at=relay)
 
     assert (before, after) == (503, 200)

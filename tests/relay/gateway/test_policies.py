@@ -11,6 +11,7 @@ from django.db import connection, connections
 
 from relay.gateway.authentication import Identity
 from relay.gateway.policies import Policies
+from relay.gateway.worker import end_tasks
 from relay.protocol.denials import Denied
 from relay.store import keys
 from relay.store.announcements import announce
@@ -119,9 +120,7 @@ async def following(policies, audience, *connected):
     await eventually(lambda: len(audience.told) == len(connected))
     audience.told.clear()
     yield
-    while not task.done():
-        task.cancel()  # again, because Python 3.11's wait_for, inside redis-py, loses some
-        await asyncio.wait([task], timeout=0.1)
+    await end_tasks([task])
 
 
 async def test_a_client_is_known_by_the_record_that_was_written(redis, policies):
@@ -226,11 +225,11 @@ async def test_f19_a_database_that_was_away_is_asked_again(stored_client, polici
     assert outcomes[-1] == UNKNOWN
 
 
-async def test_f8_without_redis_the_known_are_known_and_the_others_told_503(mortal_redis, policies):
+async def test_f8_without_redis_the_known_are_known_and_the_others_told_503(own_server, policies):
     known, other = written(), written()
     await policies.client_of(identity_of(known))
 
-    mortal_redis.end()
+    own_server.end()
 
     assert await policies.client_of(identity_of(known)) == known
     assert await refusal(policies, identity_of(other)) == UNAVAILABLE

@@ -5,6 +5,7 @@ from websockets.frames import Frame, Opcode
 
 from tests.relay.eventually import eventually
 from tests.relay.integration import answer_of, close_of
+from tests.relay.seen import received
 
 pytestmark = pytest.mark.asyncio
 CLOSE = 0x88
@@ -66,7 +67,7 @@ async def test_what_was_sent_before_a_close_arrives_before_it(integration, simul
         await connection.send(f"{number}|")
     await connection.close()
 
-    counts = simulator.simulation.ledger.as_json()["overall"]
+    counts = received(simulator)
     assert (counts["messages"], counts["order_gaps"]) == (200, 0)
 
 
@@ -132,7 +133,7 @@ async def test_what_a_client_sent_before_it_broke_off_is_delivered(integration, 
         client.say(b"%d|" % number)
     client.writer.close()
 
-    await eventually(lambda: simulator.simulation.ledger.as_json()["overall"]["messages"] == 200)
+    await eventually(lambda: received(simulator)["messages"] == 200)
 
 
 FORBIDDEN = {

@@ -15,6 +15,7 @@ from relay.throttle.policy import PolicySnapshot
 from tests.relay.eventually import eventually, turns
 from tests.relay.integration import answer_of, close_of
 from tests.relay.records import hourly, policy
+from tests.relay.seen import received
 
 pytestmark = pytest.mark.asyncio
 TENANT_OF_MALLORY = "0a6f5c1e-0000-4000-8000-00000000000a"
@@ -35,11 +36,6 @@ def known_record(integration):
     """The client's record as the relay last heard it."""
     whose = Identity(integration.record.tenant_id, integration.record.client_id, "", 0.0, 0.0, frozenset())
     return integration.relay.worker.policies.known(whose)
-
-
-def messages(simulator):
-    """How many the platform received."""
-    return simulator.simulation.ledger.as_json()["overall"]["messages"]
 
 
 async def code_of(refusing):
@@ -151,11 +147,11 @@ async def test_a_changed_policy_frees_an_open_connection_without_a_reconnect(int
     connection = await integration.connect("/v2/websocket/orders")
     for number in range(5):
         await connection.send(f"{number}|")
-    await eventually(lambda: messages(simulator) == 2)
+    await eventually(lambda: received(simulator)["messages"] == 2)
 
     changed(policies=(PolicySnapshot("p1", 2, (with_changes(tight.zones[0], permits=1000, period_ns=10**9),)),))
 
-    await eventually(lambda: messages(simulator) == 5)
+    await eventually(lambda: received(simulator)["messages"] == 5)
 
 
 async def test_a_policy_that_did_not_exist_holds_an_open_connection(integration, changed, simulator):
@@ -166,9 +162,9 @@ async def test_a_policy_that_did_not_exist_holds_an_open_connection(integration,
     for number in range(5):
         client.say(b"%d|" % number)
 
-    await eventually(lambda: messages(simulator) == 2)
+    await eventually(lambda: received(simulator)["messages"] == 2)
     await turns(0.1)
-    assert messages(simulator) == 2
+    assert received(simulator)["messages"] == 2
 
 
 async def test_another_tenants_change_leaves_a_connection_alone(integration, integration_of, changed):

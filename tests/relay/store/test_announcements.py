@@ -3,10 +3,11 @@ import asyncio
 import pytest
 import pytest_asyncio
 
+from relay.gateway.worker import end_tasks
 from relay.store import keys
 from relay.store.announcements import BLOCK_MILLISECONDS, EVERY_TENANT, KEPT, announce, changed_tenants
 from relay.store.pool import StoreUnavailable, blocking
-from tests.relay.eventually import ended, eventually, turns
+from tests.relay.eventually import eventually, turns
 
 pytestmark = pytest.mark.asyncio
 IDLE_SECONDS = 1.5 * BLOCK_MILLISECONDS / 1000
@@ -28,7 +29,7 @@ async def listening():
         return heard
 
     yield start
-    await ended(*tasks)
+    await end_tasks(tasks)
 
 
 def cut_off():
