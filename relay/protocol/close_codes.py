@@ -3,9 +3,12 @@
 4000 to 4499 mean: connect again. 4500 to 4999 mean: stop.
 """
 
+import struct
 from enum import IntEnum
 
 LONGEST_REASON_BYTES = 123  # RFC 6455, section 5.5: 125 less the code
+CLOSE_FRAME, MASKED = 0x88, 0x80
+NO_MASK = bytes(4)
 
 
 class CloseCode(IntEnum):
@@ -25,3 +28,10 @@ def close_reason(word: str, **fields: str | int) -> str:
     """Build a reason such as ``rate_limited;zone=client;retry_after_ms=1800``, cut to what a frame can hold."""
     reason = ";".join([word, *(f"{name}={value}" for name, value in fields.items())])
     return reason.encode()[:LONGEST_REASON_BYTES].decode(errors="ignore")
+
+
+def close_frame(code: int, reason: str, *, masked: bool) -> bytes:
+    """Write a Close frame. A client's must be masked: the mask is of zeros, which hides nothing and needs nothing."""
+    payload = struct.pack("!H", code) + reason.encode()
+    mask = NO_MASK if masked else b""
+    return bytes([CLOSE_FRAME, (MASKED if masked else 0) | len(payload)]) + mask + payload

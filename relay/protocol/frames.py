@@ -1,10 +1,9 @@
-"""Reads frame headers where they stand (RFC 6455, section 5), without touching payloads. Writes Close frames.
+"""Reads frame headers where they stand (RFC 6455, section 5), without touching payloads.
 
 Masks and compression pass unchanged, so what a header says is all that is checked here: reserved bits, opcodes,
 masking, minimal lengths, control frames, fragments and the size of a message.
 """
 
-import struct
 from enum import IntEnum
 
 from relay.protocol.close_codes import CloseCode
@@ -14,7 +13,6 @@ CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 LARGEST_CONTROL_BYTES = 125
 TWO_BYTES_FOLLOW, EIGHT_BYTES_FOLLOW, LARGEST_TWO_BYTE_LENGTH = 126, 127, 0xFFFF
 MASK_BYTES = 4
-NO_MASK = bytes(MASK_BYTES)
 
 
 class FrameKind(IntEnum):
@@ -102,6 +100,41 @@ class FrameScanner:
         self.payload_bytes = size
         return header_bytes + size
 
+    def read_run(self, chunk: bytes, at: int, most: int) -> tuple[int, int]:
+        """Pass over the plain messages that stand one behind the other from ``chunk[at]`` on.
+
+        Plain are those of one frame with a length of less than 64 KiB, which need none of ``read``'s care. Where
+        something else stands, or an incomplete header, the run ends; nothing is remembered of it.
+
+        Returns:
+            How many there are, ``most`` at the most, and where the last one ends, which may be beyond the chunk.
+        """
+        count, end = 0, 0 if self.message_is_open or self.close_was_read else len(chunk)
+        plain, mask_bit, header_bytes, largest = (
+            self._whole,
+            self._mask_bit,
+            self._header_bytes,
+            self._largest_message_bytes,
+        )
+        try:
+            while at < end and count < most and chunk[at] in plain:
+                size = chunk[at + 1] ^ mask_bit
+                length = header_bytes + size
+                if size >= TWO_BYTES_FOLLOW:
+                    if size != TWO_BYTES_FOLLOW:
+                        break
+                    size = chunk[at + 2] << 8 | chunk[at + 3]
+                    length = header_bytes + 2 + size
+                    if size <= LARGEST_CONTROL_BYTES:
+                        break
+                if size > largest:
+                    break
+                at += length
+                count += 1
+        except IndexError:
+            pass
+        return count, at
+
     def skip(self, chunk: bytes, at: int) -> int:
         """Read headers from ``chunk[at]`` on, up to an incomplete one, the chunk's end or a Close frame.
 
@@ -170,10 +203,3 @@ class FrameScanner:
     def _too_big(self, size: int) -> ProtocolViolation:
         reason = f"message_too_big;size_bytes={size};limit_bytes={self._largest_message_bytes}"
         return ProtocolViolation(CloseCode.MESSAGE_TOO_BIG, reason)
-
-
-def close_frame(code: int, reason: str, *, masked: bool) -> bytes:
-    """Write a Close frame. A client's must be masked: the mask is of zeros, which hides nothing and needs nothing."""
-    payload = struct.pack("!H", code) + reason.encode()
-    mask = NO_MASK if masked else b""
-    return bytes([FIN | CLOSE, (0x80 if masked else 0) | len(payload)]) + mask + payload

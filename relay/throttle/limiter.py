@@ -41,18 +41,38 @@ class Limiter:
             where it is ``reserved``: charged now, goes on after ``wait_ns``. REJECT: charged in none, with the
             time after which another try can succeed. The strictest zone decides.
         """
-        for zone in self._zones:
-            # Zone's methods and max() written out: calling them made five zones 2.8 times as dear.
-            if zone.theoretical_arrival_ns - now_ns > zone.gate_ns:
-                return self._hold_back(now_ns, size_bytes)
-        if self._bytes_too:
+        if self.admit_run(now_ns, 1):
+            return PASS
+        if self._bytes_too and all(zone.theoretical_arrival_ns - now_ns <= zone.gate_ns for zone in self._zones):
             for zone in self._zones:
                 zone.charge(zone.cost_ns(size_bytes), now_ns)
             return PASS
+        return self._hold_back(now_ns, size_bytes)
+
+    def admit_run(self, now_ns: int, messages: int) -> bool:
+        """Charge several messages that have just arrived together, if ``admit`` would let all of them pass.
+
+        Args:
+            now_ns: as for ``admit``.
+            messages: how many.
+
+        Returns:
+            Whether they pass. If not, nothing was charged: ``admit`` says of each what becomes of it. Zones of bytes
+            always have it so, since what each message costs is rounded up.
+        """
+        if self._bytes_too or not messages:
+            return False
+        is_one = messages == 1
+        for zone in self._zones:
+            # Zone's methods and max() written out: calling them made five zones 2.8 times as dear.
+            room_ns = zone.gate_ns if is_one else zone.gate_ns - (messages - 1) * zone.interval_ns
+            if zone.theoretical_arrival_ns - now_ns > room_ns or room_ns < 0:
+                return False
         for zone in self._zones:
             arrival_ns = zone.theoretical_arrival_ns
-            zone.theoretical_arrival_ns = (arrival_ns if arrival_ns > now_ns else now_ns) + zone.interval_ns  # noqa: FURB136
-        return PASS
+            cost_ns = zone.interval_ns if is_one else messages * zone.interval_ns
+            zone.theoretical_arrival_ns = (arrival_ns if arrival_ns > now_ns else now_ns) + cost_ns  # noqa: FURB136
+        return True
 
     def admit_waiting(self, now_ns: int, size_bytes: int, arrived_ns: int, throttled_since_ns: int) -> Verdict:
         """Decide a message that was told to wait and is now first in line.

@@ -1,7 +1,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
+from websockets.frames import Close
 
-from relay.protocol.close_codes import LONGEST_REASON_BYTES, CloseCode, close_reason
+from relay.protocol.close_codes import LONGEST_REASON_BYTES, CloseCode, close_frame, close_reason
+from tests.relay.protocol.wire import parsed
 
 
 def test_a_reason_is_a_word_and_its_fields():
@@ -49,3 +51,13 @@ def test_a_reason_always_fits_into_a_close_frame(word, value):
 
     assert len(reason.encode()) <= 123
     assert f"{word};zone={value}".startswith(reason)
+
+
+@given(st.sampled_from(CloseCode), st.text(st.characters(codec="utf-8"), max_size=200), st.booleans())
+def test_a_close_frame_of_ours_is_read_by_others_whatever_its_reason(code, text, masked):
+    reason = close_reason(text)
+
+    wire = close_frame(code, reason, masked=masked)
+
+    assert len(wire) <= 2 + 4 + 125
+    assert Close.parse(parsed(wire, masked=masked)) == Close(code, reason)

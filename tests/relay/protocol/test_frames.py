@@ -1,20 +1,21 @@
 import struct
 from contextlib import suppress
+from operator import itemgetter
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from websockets.frames import Close, Opcode
+from websockets.frames import Opcode
 
-from relay.protocol.close_codes import CloseCode, close_reason
-from relay.protocol.frames import FrameKind, FrameScanner, ProtocolViolation, close_frame
+from relay.protocol.close_codes import CloseCode
+from relay.protocol.frames import FrameKind, FrameScanner, ProtocolViolation
 from tests.relay.protocol.wire import (
     MIB,
     frame,
     header,
     outcome,
-    parsed,
     pieces,
+    plain_run,
     read_all,
     scanner_of_clients,
     scanner_of_platforms,
@@ -212,8 +213,7 @@ class TestSizeLimit:
 
     def test_the_fragments_of_a_message_are_added_up(self):
         scanner = scanner_of_clients(largest_message_bytes=1000)
-        begun = frame(Opcode.TEXT, bytes(600), fin=False), frame(Opcode.CONT, bytes(400), fin=False)
-        read_all(scanner, list(begun))
+        read_all(scanner, [frame(Opcode.TEXT, bytes(600), fin=False), frame(Opcode.CONT, bytes(400), fin=False)])
 
         assert violation(scanner, frame(Opcode.CONT, b"x"))[0] == CloseCode.MESSAGE_TOO_BIG
 
@@ -259,21 +259,17 @@ class TestAnyBytes:
 class TestSkipping:
     """What a session does with frames that it no longer passes on: it looks for the Close frame."""
 
-    def test_frames_are_skipped_to_the_end_of_what_came(self, scanner):
-        stream = frame(Opcode.TEXT, b"hello") + frame(Opcode.PING)
-
-        assert scanner.skip(stream, 0) == len(stream)
+    @pytest.mark.parametrize(
+        ("stream", "end"),  # the second goes on beyond what came, the third has an incomplete header
+        [
+            (frame(Opcode.TEXT, b"hello") + frame(Opcode.PING), 11 + 6),
+            (frame(Opcode.TEXT, b"hello")[:-2], 11),
+            (frame(Opcode.PING) + header(0x82, 127), 6),
+        ],
+    )
+    def test_frames_are_skipped_to_the_end_of_the_last(self, scanner, stream, end):
+        assert scanner.skip(stream, 0) == end
         assert not scanner.close_was_read
-
-    def test_a_frame_that_goes_on_ends_beyond_what_came(self, scanner):
-        wire = frame(Opcode.TEXT, b"hello")
-
-        assert scanner.skip(wire[:-2], 0) == len(wire)
-
-    def test_an_incomplete_header_is_left(self, scanner):
-        ping = frame(Opcode.PING)
-
-        assert scanner.skip(ping + header(0x82, 127), 0) == len(ping)
 
     def test_a_close_frame_ends_it(self, scanner):
         close = frame(Opcode.CLOSE)
@@ -286,14 +282,19 @@ class TestSkipping:
             scanner.skip(header(0x83, 0), 0)
 
 
-class TestCloseFrame:
-    """RFC 6455, section 5.5.1."""
+class TestReadingRuns:
+    """The quick look, which must see what the careful one sees."""
 
-    @given(st.sampled_from(CloseCode), st.text(st.characters(codec="utf-8"), max_size=200), st.booleans())
-    def test_a_close_frame_of_ours_is_read_by_others_whatever_its_reason(self, code, text, masked):
-        reason = close_reason(text)
+    @given(st.data(), st.booleans(), st.booleans(), st.integers(0, 8))
+    def test_a_run_is_what_reading_frame_by_frame_finds_plain(self, data, masked, compressed, most):
+        stream = data.draw(st.binary(max_size=300) | streams(masked=masked).map(itemgetter(0)))
+        chunk = stream[: data.draw(st.integers(0, len(stream)))]
+        quick, careful = (FrameScanner(masked=masked, compressed=compressed, largest_message_bytes=500) for _ in "12")
 
-        wire = close_frame(code, reason, masked=masked)
+        assert quick.read_run(chunk, 0, most) == plain_run(careful, chunk, most)
 
-        assert len(wire) <= 2 + 4 + 125
-        assert Close.parse(parsed(wire, masked=masked)) == Close(code, reason)
+    @pytest.mark.parametrize("before", [frame(Opcode.TEXT, fin=False), frame(Opcode.CLOSE)])
+    def test_inside_a_message_and_behind_a_close_frame_there_is_no_run(self, scanner, before):
+        scanner.read(before, 0)
+
+        assert scanner.read_run(frame(Opcode.TEXT), 0, 1) == (0, 0)

@@ -70,6 +70,21 @@ def read_all(scanner: FrameScanner, chunks: list[bytes]) -> list[Read]:
     return reads
 
 
+def plain_run(scanner: FrameScanner, chunk: bytes, most: int) -> tuple[int, int]:
+    """What ``read_run`` must find, read frame by frame: messages of one frame and less than 64 KiB."""
+    count = at = 0
+    while count < most:
+        try:
+            length = scanner.read(chunk, at)
+        except ProtocolViolation:
+            break
+        is_plain = scanner.kind is FrameKind.MESSAGE and not scanner.message_is_open and scanner.payload_bytes < 65_536
+        if not (length and is_plain):
+            break
+        count, at = count + 1, at + length
+    return count, at
+
+
 def scanner_of_clients(*, compressed: bool = False, largest_message_bytes: int = MIB) -> FrameScanner:
     """A scanner of what a client sends."""
     return FrameScanner(masked=True, compressed=compressed, largest_message_bytes=largest_message_bytes)

@@ -123,3 +123,13 @@ def flooded(limiter: Limiter, messages: int) -> Limiter:
     for _ in range(messages):
         limiter.admit(now_ns=0)
     return limiter
+
+
+def ask_again(limiter: Limiter, now_ns: int, arrived_ns: int = 0, throttled_since_ns: int = 0) -> Verdict:
+    """Ask for a message without a size."""
+    return limiter.admit_waiting(now_ns, 0, arrived_ns, throttled_since_ns)
+
+
+def admitted_so_far(limiter: Limiter, arrivals: list[int]) -> list[int]:
+    """How many were admitted, at once or later, up to each arrival."""
+    return list(accumulate(limiter.admit(now_ns).action <= Action.WAIT for now_ns in arrivals))

@@ -1,8 +1,7 @@
-import re
 from collections import deque
+from copy import deepcopy
 from dataclasses import replace
 from itertools import accumulate
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,10 +11,9 @@ from relay.throttle.limiter import Limiter
 from relay.throttle.policy import SECOND_NS, Beyond, Counted, Scope, ZonePolicy
 from relay.throttle.verdict import PASS, Action, Verdict
 from relay.throttle.zone import Zone
-from tests.relay.throttle.lines import Lines, Sender, bound_is_kept, flooded
+from tests.relay.throttle.lines import Lines, Sender, admitted_so_far, ask_again, bound_is_kept, flooded
 from tests.relay.throttle.traffic import arrivals_ns, latenesses_ns, limited_traffic, message_zones, rejecting
 
-DECISION = Path(__file__).resolve().parents[3] / "docs/decisions/0002-waiting-is-asking-again.md"
 MS = 1_000_000
 CLIENT = ZonePolicy(name="client", permits=100, burst=20, delay=10)
 CONNECTION = ZonePolicy(name="connection", scope=Scope.CONNECTION, permits=1)
@@ -269,6 +267,21 @@ def test_reservations_leave_in_order_at_the_rate_plus_delay(traffic):
     assert bound_is_kept(policy, departures, ahead=policy.delay)
 
 
+@given(st.data(), st.lists(message_zones(), max_size=3))
+def test_several_at_once_pass_where_each_would_and_cost_the_same(data, policies):
+    zones, now_ns = [Zone(policy) for policy in policies], 0
+    for gap_ns in data.draw(arrivals_ns(policies[0] if policies else CLIENT)):
+        now_ns, messages, one_by_one = now_ns + gap_ns, data.draw(st.integers(1, 10)), deepcopy(zones)
+        each_passes = all(Limiter(one_by_one).admit(now_ns) is PASS for _ in range(messages))
+        expected = arrivals_of(one_by_one if each_passes else zones)
+        assert Limiter(zones).admit_run(now_ns, messages) is each_passes
+        assert arrivals_of(zones) == expected
+
+
+def test_zones_of_bytes_have_each_message_judged_by_itself():
+    assert not Limiter([Zone(BYTES)]).admit_run(0, 2)
+
+
 @given(st.lists(st.tuples(st.integers(0, 3000), st.integers(0, 5000)), max_size=40))
 def test_any_stretch_of_time_carries_at_most_the_rate_plus_burst_in_bytes_before_its_last_message(gaps_and_sizes):
     limiter, now_ns, passed = Limiter([Zone(BYTES)]), 0, []
@@ -283,17 +296,5 @@ def test_any_stretch_of_time_carries_at_most_the_rate_plus_burst_in_bytes_before
             assert (before_last - BYTES.burst) * BYTES.period_ns <= (end_ns - begin_ns) * BYTES.permits
 
 
-def test_charging_who_waits_would_break_the_bound_as_the_decision_says(capsys):
-    script, printed = re.findall(r"```\w+\n(.*?)```", DECISION.read_text(encoding="utf-8"), re.DOTALL)
-
-    exec(script, {})  # noqa: S102
-
-    assert capsys.readouterr().out == printed
-
-
-def ask_again(limiter, now_ns, arrived_ns=0, throttled_since_ns=0):
-    return limiter.admit_waiting(now_ns, 0, arrived_ns, throttled_since_ns)
-
-
-def admitted_so_far(limiter, arrivals):
-    return list(accumulate(limiter.admit(now_ns).action <= Action.WAIT for now_ns in arrivals))
+def arrivals_of(zones):
+    return [zone.theoretical_arrival_ns for zone in zones]

@@ -1,0 +1,55 @@
+"""Which of the frames that came may go on now: their headers are read, and each kind is judged by its limiter."""
+
+from dataclasses import dataclass
+
+from relay.protocol.frames import FrameKind, FrameScanner, ProtocolViolation
+from relay.throttle.limiter import FrameLimits
+from relay.throttle.verdict import PASS, Verdict
+
+FRAMES_A_TURN = 512  # then the other connections' turn: one read can bring tens of thousands of tiny frames
+
+
+@dataclass(slots=True)
+class Walked:
+    """How far a walk came, and why no further.
+
+    Attributes:
+        judged: where the first frame begins that does not go on, or where the last one ends.
+        length: of that frame in bytes; 0 while its header is not complete.
+        verdict: on that frame.
+        violation: why it must not go on at all.
+        messages: how many messages went on.
+        control_frames: how many control frames were judged.
+    """
+
+    judged: int
+    length: int = 0
+    verdict: Verdict = PASS
+    violation: ProtocolViolation | None = None
+    messages: int = 0
+    control_frames: int = 0
+
+
+def walk(scanner: FrameScanner, limits: FrameLimits, chunk: bytes, at: int, now_ns: int) -> Walked:
+    """Judge one frame after the other from ``chunk[at]`` on, up to the first that must wait or not go on at all."""
+    walked, frames = Walked(at), 0
+    try:
+        while walked.judged < len(chunk) and frames < FRAMES_A_TURN:
+            walked.length = scanner.read(chunk, walked.judged)
+            if not walked.length:
+                break
+            walked.control_frames += scanner.kind is FrameKind.CONTROL
+            walked.verdict = _judge(scanner, limits, now_ns)
+            if walked.verdict is not PASS:
+                break
+            walked.judged += walked.length
+            walked.messages += scanner.kind is FrameKind.MESSAGE
+            frames += 1
+    except ProtocolViolation as violation:
+        walked.violation = violation
+    return walked
+
+
+def _judge(scanner: FrameScanner, limits: FrameLimits, now_ns: int) -> Verdict:
+    kind = scanner.kind
+    return PASS if kind is FrameKind.CLOSE else limits[kind].admit(now_ns, scanner.payload_bytes)
