@@ -8,9 +8,9 @@ from django.conf import settings
 from relay.gateway.admission import channel_for, spread_seconds
 from relay.gateway.authentication import Handshake, Identity, bearer_token
 from relay.gateway.server import take_over_extension
-from relay.gateway.session import Session
 from relay.gateway.worker import Connection, Worker
 from relay.protocol.denials import Denial, Denied, draining, not_found
+from relay.splicing.session import Session
 from relay.store.client_records import ClientRecord
 from relay.telemetry.counters import Flow
 from relay.upstream.dial import platform_link

@@ -12,9 +12,9 @@ from django.conf import settings
 from relay.gateway.admission import Admission, ScopeIds
 from relay.gateway.authentication import Identity, TokenVerifier
 from relay.gateway.policies import ClientKey, Policies
-from relay.gateway.session import Session
-from relay.gateway.waiting import WaitingRoom
 from relay.protocol.close_codes import CloseCode, close_reason
+from relay.splicing.session import Session
+from relay.splicing.waiting import WaitingRoom
 from relay.store.client_records import ClientRecord
 from relay.store.pool import on_loop
 from relay.telemetry.counters import Counters

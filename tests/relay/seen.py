@@ -5,7 +5,7 @@ from typing import Any, cast
 from floodgate_simulator.application import Simulator
 from websockets.frames import Frame, Opcode
 
-from relay.gateway.session import Session
+from relay.splicing.session import Session
 from relay.telemetry.counters import Flow, TrafficCounter
 from tests.relay.integration import Integration
 

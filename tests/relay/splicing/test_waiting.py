@@ -9,7 +9,7 @@ import pytest_asyncio
 from floodgate_simulator.faults.fault import Fault
 from websockets.frames import Opcode
 
-from relay.gateway.waiting import WaitingRoom
+from relay.splicing.waiting import WaitingRoom
 from relay.throttle.limiter import Limiter
 from relay.throttle.policy import SECOND_NS, Beyond, Direction, ZonePolicy
 from relay.throttle.verdict import Action

@@ -2,10 +2,10 @@
 
 import asyncio
 
-from relay.gateway.splice import Splice
-from relay.gateway.waiting import Stop, WaitingRoom
 from relay.protocol.close_codes import CloseCode, close_frame, close_reason
 from relay.protocol.frames import FrameScanner, ProtocolViolation
+from relay.splicing.splice import Splice
+from relay.splicing.waiting import Stop, WaitingRoom
 from relay.telemetry.counters import Counters, Flow
 from relay.throttle.limiter import SessionLimits
 from relay.throttle.verdict import Verdict

@@ -7,9 +7,9 @@ import asyncio
 import time
 from typing import Protocol, cast
 
-from relay.gateway.waiting import Held, Stop, WaitingRoom
-from relay.gateway.walk import FRAMES_A_TURN, walk
 from relay.protocol.frames import FrameKind, FrameScanner, ProtocolViolation
+from relay.splicing.waiting import Held, Stop, WaitingRoom
+from relay.splicing.walk import FRAMES_A_TURN, walk
 from relay.telemetry.counters import TrafficCounter
 from relay.throttle.limiter import FrameLimits, Limiter
 from relay.throttle.verdict import PASS, Action, Verdict
