@@ -9,11 +9,12 @@ from django.conf import settings
 
 from relay.gateway.consumer import Receive, Scope, Send
 from relay.gateway.worker import Worker
-from relay.protocol.denials import Denial, Denied, unavailable
+from relay.protocol.denials import Denial, Denied, unavailable, upgrade_required
 from relay.store.pool import StoreUnavailable
 from relay.telemetry.metrics import CONTENT_TYPE, metrics_page
 
 log = structlog.get_logger()
+WEBSOCKET_PATHS = "/v2/websocket/", "/realtime/"
 TOKEN_PATH = "/oauth/token"  # noqa: S105
 LARGEST_TOKEN_REQUEST_BYTES = 16 * 1024
 PASSED_TO_WEB = ("authorization", "content-type")
@@ -39,6 +40,8 @@ async def http_door(scope: Scope, receive: Receive, send: Send) -> None:
         await _answer_readiness(worker, send)
     elif path == "/metrics":
         await _answer(send, 200, CONTENT_TYPE, metrics_page(worker.counters))
+    elif path.startswith(WEBSOCKET_PATHS):
+        await _refuse(send, upgrade_required())
     else:
         detail = "The relay answers WebSocket paths, /oauth/token, /livez, /readyz and /metrics."
         await _answer(send, 404, JSON, json.dumps({"detail": detail}).encode())
@@ -68,8 +71,11 @@ async def _forward_token_request(worker: Worker, scope: Scope, receive: Receive,
     except SenderLeft:
         return
     except Denied as denied:
-        denial = denied.denial
-        await _answer(send, denial.status, "application/problem+json", denial.body(), denial.all_headers()[1:])
+        await _refuse(send, denied.denial)
+
+
+async def _refuse(send: Send, denial: Denial) -> None:
+    await _answer(send, denial.status, "", denial.body(), denial.all_headers())
 
 
 async def _ask_web(worker: Worker, scope: Scope, body: bytes, send: Send) -> None:

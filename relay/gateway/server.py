@@ -1,6 +1,6 @@
-"""Uvicorn, as the relay runs it: an upgrade that the consumer may take over, and listening sockets of our own.
+"""Uvicorn, as the relay runs it: each connection begins at our door, and listening sockets are our own.
 
-Uvicorn's classes are subclassed here and nowhere else; its version is pinned exactly.
+Uvicorn's classes are subclassed here and in door.py, nowhere else; its version is pinned exactly.
 """
 
 import asyncio
@@ -9,17 +9,12 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
-import h11
 import uvicorn
-from uvicorn._types import ASGISendEvent
-from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.http11 import Request
 
+from relay.gateway.door import TAKE_OVER, ClientDoor
 from relay.gateway.drain import drain
-from relay.protocol.denials import Denied, draining, unavailable
+from relay.protocol.denials import Denied, unavailable
 
-TAKE_OVER = "floodgate.take_over"
 BACKLOG = 2048
 SHUTDOWN_SECONDS = 5
 Application = Callable[..., Awaitable[None]]
@@ -37,57 +32,6 @@ def take_over_extension(scope: dict[str, Any]) -> TakeOver:
         detail = "This server can't hand its sockets over. Start the relay with manage.py relay."
         raise Denied(unavailable("not_the_relay", detail, 60))
     return take_over
-
-
-class UpgradeProtocol(WebSocketsSansIOProtocol):
-    """Does the handshake and nothing more: the socket is silent until the consumer takes it over."""
-
-    def handle_connect(self, event: Request) -> None:
-        """Offer the socket to the consumer, and read nothing until it has decided."""
-        super().handle_connect(event)
-        if hasattr(self, "scope"):
-            extensions = cast("dict[str, object]", self.scope["extensions"])
-            extensions[TAKE_OVER] = self._take_over
-            self.transport.pause_reading()
-
-    async def send(self, message: ASGISendEvent) -> None:
-        """Send as Uvicorn does, and remember a refusal as an answered handshake: it would log it as an error."""
-        await super().send(message)
-        if self.initial_response is not None and self.close_sent:
-            self.handshake_complete = True
-
-    def shutdown(self) -> None:
-        """Answer a handshake that is still undecided with 503, where Uvicorn would with 500."""
-        if self.initial_response is None and not self.handshake_complete:
-            denial = draining()
-            response = self.conn.reject(denial.status, denial.body().decode())
-            del response.headers["Content-Type"]
-            for name, value in denial.all_headers():
-                response.headers[name.decode()] = value.decode()
-            self.conn.send_response(response)
-            self.transport.write(b"".join(self.conn.data_to_send()))
-            self.handshake_complete = self.close_sent = True
-        super().shutdown()
-
-    def _take_over(self, protocol: asyncio.Protocol) -> None:
-        self.connections.discard(self)  # or Uvicorn's shutdown would write into the middle of a frame
-        self.transport.set_protocol(protocol)
-        protocol.connection_made(self.transport)
-        # What the handshake needed would stay for as long as the connection: 11 of 31 KiB.
-        del self.conn, self.queue, self.writable, self.request, self.response
-        cast("list[object]", self.scope["headers"]).clear()  # the consumer's copies of the scope share the list
-
-
-class RequestProtocol(H11Protocol):
-    """Reads requests; refuses an upgrade that already brings frames, which Uvicorn would drop silently."""
-
-    def handle_websocket_upgrade(self, event: h11.Request) -> None:
-        """Hand over to ``UpgradeProtocol``, or answer 400."""
-        early, _ = self.conn.trailing_data
-        if early:
-            self.send_400_response("Send no frames before the answer to the upgrade.")
-            return
-        super().handle_websocket_upgrade(event)
 
 
 class RelayServer(uvicorn.Server):
@@ -133,10 +77,8 @@ def relay_server(application: Application) -> RelayServer:
     config = uvicorn.Config(
         application,
         loop="uvloop",
-        http=RequestProtocol,
-        ws=UpgradeProtocol,
-        ws_per_message_deflate=False,  # negotiated end to end
-        ws_ping_interval=None,  # a throttled client's pongs stand behind its backlog
+        http=cast("Any", ClientDoor),  # typed as one of Uvicorn's own classes
+        ws="none",  # the door shakes hands itself
         lifespan="on",
         access_log=False,
         proxy_headers=False,  # or anyone on this machine could choose the address that is limited

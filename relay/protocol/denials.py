@@ -88,6 +88,43 @@ def bad_request(code: str, detail: str) -> Denial:
     return Denial(400, code, detail)
 
 
+def frames_too_early() -> Denial:
+    """400 for a client that takes its handshake for accepted before it was answered."""
+    return bad_request("frames_too_early", "Send no frames before the answer to the upgrade.")
+
+
+def failed() -> Denial:
+    """500 for a mistake of ours."""
+    return Denial(500, "internal_error", "The relay failed at this handshake; its log says why.")
+
+
+def head_refused(status: int, why: str) -> Denial:
+    """400, 414 or 431 for what is no head of a request, or too much of one."""
+    return Denial(status, "request_invalid", f"This is no request that can be answered: {why}.")
+
+
+def handshake_too_slow(deadline_seconds: float) -> Denial:
+    """408 for a client that has not sent its request in time."""
+    return Denial(408, "request_timeout", f"The request was not complete within {deadline_seconds:g} s. Send it again.")
+
+
+def method_not_allowed(detail: str, allowed: str) -> Denial:
+    """405 with the methods that are ``allowed``."""
+    return Denial(405, "method_not_allowed", detail, (("allow", allowed),))
+
+
+def version_not_spoken() -> Denial:
+    """426 for a handshake of another version of WebSocket (RFC 6455, section 4.2.2)."""
+    detail = "Version 13 of WebSocket is spoken here. Send Sec-WebSocket-Version: 13."
+    return Denial(426, "websocket_version", detail, (("sec-websocket-version", "13"),))
+
+
+def upgrade_required() -> Denial:
+    """426 for an ordinary request to a WebSocket's path (RFC 9110, section 15.5.22)."""
+    detail = "This path is a WebSocket's. Connect with ws:// or wss://, which sends Upgrade: websocket."
+    return Denial(426, "upgrade_required", detail, (("upgrade", "websocket"), ("connection", "upgrade")))
+
+
 def too_many(zone: str, retry_after_seconds: int, quota: str = "", remaining: str = "") -> Denial:
     """429 with the zone that decided, Retry-After, and the RateLimit fields of the IETF's draft.
 

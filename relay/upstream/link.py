@@ -1,22 +1,21 @@
 """The socket to the platform: opened with the client's own offers, and handed over once the platform agreed."""
 
 import asyncio
+import os
 import ssl
 from dataclasses import dataclass, field, replace
 from typing import cast
 
-from websockets.client import ClientProtocol
-from websockets.datastructures import Headers
 from websockets.exceptions import InvalidURI
-from websockets.extensions import Extension
-from websockets.http11 import Request, Response
+from websockets.headers import build_host
 from websockets.uri import WebSocketURI, parse_uri
+
+from relay.protocol.handshake import SWITCHING_PROTOCOLS, opening, read_answer
+from relay.protocol.heads import Head, HeadInvalid, HeadReader
 
 CONNECT_SECONDS = 5.0
 HANDSHAKE_SECONDS = 10.0
-LARGEST_ANSWER_BYTES = 64 * 1024  # head and body of a refusal
-SWITCHING_PROTOCOLS = 101
-END_OF_HEAD = b"\r\n\r\n"
+KEY_BYTES = 16
 
 
 class LinkFailed(Exception):
@@ -81,20 +80,19 @@ async def open_link(target: LinkTarget) -> Link:
     transport, dialog = await _connect(uri, target)
     try:
         async with asyncio.timeout(HANDSHAKE_SECONDS):
-            answer = await dialog.answer
+            status, head = await dialog.answer
     except BaseException as error:
         transport.abort()
         if isinstance(error, TimeoutError):
             raise LinkFailed(f"the platform did not answer the handshake within {HANDSHAKE_SECONDS:g} s") from error
         raise
-    headers = {name.lower(): value for name, value in answer.headers.raw_items()}
-    if answer.status_code != SWITCHING_PROTOCOLS:
+    if status != SWITCHING_PROTOCOLS:
         transport.abort()
-        raise LinkRefused(answer.status_code, headers)
+        raise LinkRefused(status, {name.decode(): value.decode("latin-1") for name, value in head.headers})
     return Link(
         transport=transport,
-        subprotocol=headers.get("sec-websocket-protocol", ""),
-        extensions=", ".join(answer.headers.get_all("Sec-WebSocket-Extensions")),
+        subprotocol=_joined(head, b"sec-websocket-protocol"),
+        extensions=_joined(head, b"sec-websocket-extensions"),
         largest_message_bytes=target.largest_message_bytes,
         early=dialog.early,
     )
@@ -118,83 +116,53 @@ async def _connect(uri: WebSocketURI, target: LinkTarget) -> tuple[asyncio.Trans
         raise LinkFailed(f"no connection to {uri.host}:{uri.port}: {error}") from error
 
 
-class _Transparent(ClientProtocol):
-    """A handshake in which the client at the other end of the relay, and not we, offers and accepts."""
-
-    def process_extensions(self, headers: Headers) -> list[Extension]:  # noqa: ARG002
-        return []
-
-    def process_subprotocol(self, headers: Headers) -> None:  # noqa: ARG002
-        return None
-
-
 class _Dialog(asyncio.Protocol):
-    """The handshake itself: one request out, one answer in."""
+    """The handshake itself: one request out, one answer's head in. What follows it is the session's."""
 
     def __init__(self, uri: WebSocketURI, target: LinkTarget) -> None:
-        self._handshake = _Transparent(uri, max_size=None)
-        self._handshake.send_request(_request(self._handshake, target))
-        self._first_words = b"".join(self._handshake.data_to_send())
-        self._read = b""
-        self._head_is_read = False
+        host = build_host(uri.host, uri.port, uri.secure)
+        self._request, self._accept = opening(host, uri.resource_name, os.urandom(KEY_BYTES), _headers(target))
+        self._reader = HeadReader()
         self.early = b""
-        self.answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        self.answer: asyncio.Future[tuple[int, Head]] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is one by its methods only
-        self.transport.write(self._first_words)
+        self.transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
         if self.answer.done():
             self.early += data
             return
-        self._read += data
-        head, found, rest = self._read.partition(END_OF_HEAD)
-        switches = bool(found) and head.split(b" ", 2)[1:2] == [b"101"]
-        if len(head if switches else self._read) > LARGEST_ANSWER_BYTES:
-            self._fail("the platform's answer is too long")
-        elif found and not self._head_is_read:
-            # Only the head: the protocol would answer pings by itself, and frames are the session's.
-            self._head_is_read = True
-            self.early = rest if switches else b""
-            self._feed(head + found + (b"" if switches else rest))
-        elif self._head_is_read:
-            self._feed(data)
-
-    def eof_received(self) -> None:
-        if not self.answer.done() and self._head_is_read:
-            self._handshake.receive_eof()
-            self._take_answer()
+        try:
+            complete = self._reader.feed(data)
+            if complete is None:
+                return
+            head, self.early = complete
+            self.answer.set_result(read_answer(head, self._accept))
+            self.transport.pause_reading()
+        except HeadInvalid as error:
+            self._fail(f"the platform's answer is no WebSocket handshake: {error}")
 
     def connection_lost(self, error: Exception | None) -> None:
         self._fail(f"the platform closed during the handshake{f': {error}' if error else ''}")
-
-    def _feed(self, data: bytes) -> None:
-        self._handshake.receive_data(data)
-        self._take_answer()
-
-    def _take_answer(self) -> None:
-        error = self._handshake.handshake_exc
-        for event in self._handshake.events_received():
-            agreed = event.status_code == SWITCHING_PROTOCOLS if isinstance(event, Response) else False
-            if isinstance(event, Response) and not self.answer.done() and not (agreed and error):
-                self.transport.pause_reading()
-                self.answer.set_result(event)
-        if error is not None and not self.answer.done():
-            self._fail(f"the platform's answer is no WebSocket handshake: {error}")
 
     def _fail(self, why: str) -> None:
         if not self.answer.done():
             self.answer.set_exception(LinkFailed(why))
 
 
-def _request(handshake: ClientProtocol, target: LinkTarget) -> Request:
-    request = handshake.connect()
-    for name, value in target.headers:
-        request.headers[name] = value
-    request.headers["Authorization"] = target.authorization
-    if target.subprotocols:
-        request.headers["Sec-WebSocket-Protocol"] = target.subprotocols
-    if target.extensions:
-        request.headers["Sec-WebSocket-Extensions"] = target.extensions
-    return request
+def _headers(target: LinkTarget) -> list[tuple[str, str]]:
+    offered = [
+        ("Sec-WebSocket-Protocol", target.subprotocols),
+        ("Sec-WebSocket-Extensions", target.extensions),
+    ]
+    return [
+        *target.headers,
+        ("Authorization", target.authorization),
+        *((name, value) for name, value in offered if value),
+    ]
+
+
+def _joined(head: Head, name: bytes) -> str:
+    return b", ".join(head.values(name)).decode("latin-1")

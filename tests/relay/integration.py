@@ -69,13 +69,13 @@ class Integration:
         return raw
 
     async def knock(
-        self, path: str, *, buffer_bytes: int = 0, headers: str = "", early: bytes = b""
+        self, path: str, *, buffer_bytes: int = 0, headers: str = "", before: bytes = b"", early: bytes = b""
     ) -> "RawConnection":
-        """Send a handshake, ``early`` in one piece with it, and read no answer."""
+        """Send a handshake, ``before`` and ``early`` in one piece with it, and read no answer."""
         raw = await raw_connection(self.relay.port, buffer_bytes)
         self._stack.push_async_callback(drop, raw.writer)
         proof = "".join(f"{name}: {value}\r\n" for name, value in self.headers().items())
-        raw.writer.write(upgrade_request(path, proof + headers) + early)
+        raw.writer.write(before + upgrade_request(path, proof + headers) + early)
         return raw
 
 

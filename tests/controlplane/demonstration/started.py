@@ -16,7 +16,7 @@ from controlplane.demonstration.environment import free_port
 
 PROJECT = Path(__file__).parents[3]
 STEERING = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "TRAFFIC")
-UP = "Ctrl-C ends it."
+UP, FLOWS = "Ctrl-C ends it.", "offered"  # without traffic the one is the last to be said, with it the other
 END_SECONDS = 10
 PARENT = 1  # the place of the parent's id in /proc/PID/stat, after the command's closing bracket and the state
 
@@ -43,7 +43,7 @@ class StartedDemo:
     def __enter__(self) -> Self:
         """Start it and wait until it is up."""
         self.process = start(self.directory, self.ports, self._traffic)
-        self.wait_for(UP)
+        self.wait_for(UP if self._traffic == "0" else FLOWS)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -125,7 +125,7 @@ async def test_head_is_answered_without_a_body(ask):
     assert (status, headers["Content-Length"], body) == (200, "16", b"")
 
 
-@pytest.mark.parametrize("path", ["/", "/admin/", "/livez/deeper", "/oauth", "/oauth/token/more", "/v2/websocket/echo"])
+@pytest.mark.parametrize("path", ["/", "/admin/", "/livez/deeper", "/oauth", "/oauth/token/more"])
 async def test_any_other_path_is_answered_404_with_what_there_is(ask, path):
     status, _, body = await ask(path)
 

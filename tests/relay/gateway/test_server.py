@@ -4,32 +4,19 @@ from importlib.metadata import version
 
 import pytest
 import uvicorn
-from floodgate_simulator.faults.fault import Fault
 from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 
+from relay.gateway.door import ClientDoor, RequestProtocol
 from relay.gateway.routing import application
-from relay.gateway.server import UpgradeProtocol, listening_socket, relay_server, take_over_extension
+from relay.gateway.server import listening_socket, relay_server, take_over_extension
 from relay.protocol.denials import Denied
 from tests.architecture.sources import ROOT
-from tests.relay.eventually import eventually, turns
-from tests.relay.integration import drop, raw_connection, upgrade_request
+from tests.relay.eventually import eventually
 from tests.relay.running import HOST
 
 pytestmark = pytest.mark.asyncio
 KIB = 1024
-MASKED_HI = b"\x81\x82\0\0\0\0hi"
-
-
-async def answer_to(relay, request):
-    """Status and all further bytes of the answer to a request of bare bytes."""
-    client = await raw_connection(relay.port)
-    try:
-        client.send(request)
-        return await client.read_status(), client.head + await client.end()
-    finally:
-        await drop(client.writer)
 
 
 async def test_a_socket_that_was_taken_over_is_the_sessions_and_no_longer_uvicorns(integration):
@@ -41,41 +28,7 @@ async def test_a_socket_that_was_taken_over_is_the_sessions_and_no_longer_uvicor
     )
 
     assert session.client.transport.get_protocol() is session.client
-    assert not any(isinstance(each, UpgradeProtocol) for each in integration.relay.server.server_state.connections)
-
-
-async def test_b11_frames_that_come_with_the_upgrade_are_answered_400(integration):
-    client = await integration.knock("/v2/websocket/echo", early=MASKED_HI)
-
-    assert await client.read_status() == 400
-    assert b"Send no frames before the answer to the upgrade." in await client.end()
-
-
-async def test_b11_a_single_byte_too_early_is_answered_400(integration):
-    client = await integration.knock("/v2/websocket/echo", early=b"\x81")
-
-    assert await client.read_status() == 400
-
-
-async def test_b11_frames_that_come_while_the_relay_decides_are_held_and_delivered(integration, simulator):
-    hang = simulator.simulation.order(Fault(kind="hang", target="handshake", count=1))
-    client = await integration.knock("/v2/websocket/echo")
-    await eventually(lambda: hang.struck)
-
-    client.send(MASKED_HI)
-    await turns(0.05)
-    simulator.simulation.faults.remove(hang.id)
-
-    assert await client.read_status() == 101
-    assert await client.frame() == (0x81, b"hi")
-
-
-async def test_a_refused_handshake_is_no_error_in_the_log_and_ends_its_socket(integration, caplog):
-    client = await integration.knock("/v2/websocket/nowhere")
-
-    assert await client.read_status() == 404
-    assert b'"channel_not_found"' in await client.end()
-    assert not caplog.records
+    assert not any(isinstance(each, ClientDoor) for each in integration.relay.server.server_state.connections)
 
 
 async def test_a_server_that_hands_no_sockets_over_is_answered_503():
@@ -84,31 +37,6 @@ async def test_a_server_that_hands_no_sockets_over_is_answered_503():
 
     assert (refused.value.denial.status, refused.value.denial.code) == (503, "not_the_relay")
     assert "manage.py relay" in refused.value.denial.detail
-
-
-WRONG_UPGRADES = {
-    "no_key": upgrade_request("/v2/websocket/echo").replace(b"Sec-WebSocket-Key", b"X-Key"),
-    "short_key": upgrade_request("/v2/websocket/echo").replace(b"A" * 22 + b"==", b"AAAA"),
-    "another_version": upgrade_request("/v2/websocket/echo").replace(b"Version: 13", b"Version: 8"),
-    "no_host": upgrade_request("/v2/websocket/echo").replace(b"Host: relay\r\n", b""),
-    "nul_in_a_value": upgrade_request("/v2/websocket/echo", "X-Odd: a\0b\r\n"),
-    "two_lengths": b"POST / HTTP/1.1\r\nHost: relay\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-    "no_http": b"canary\r\n\r\n",
-    "head_over_64_kib": b"GET / HTTP/1.1\r\nX-Long: " + b"a" * 80 * KIB,
-}
-
-
-@pytest.mark.parametrize("request_bytes", WRONG_UPGRADES.values(), ids=WRONG_UPGRADES)
-async def test_b9_a_request_that_is_wrong_is_answered_400_and_its_socket_ends(relay, request_bytes):
-    status, _ = await answer_to(relay, request_bytes)
-
-    assert status == 400
-
-
-async def test_no_answer_says_which_server_it_is(relay):
-    _, answer = await answer_to(relay, b"GET /livez HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n\r\n")
-
-    assert b"server:" not in answer.lower()
 
 
 async def test_accepted_sockets_have_the_receive_buffer_of_the_listening_one():
@@ -151,18 +79,15 @@ async def test_uvicorn_is_the_one_whose_classes_were_read():
 async def test_uvicorns_classes_have_what_ours_use_of_them():
     config = relay_server(application).config
     config.load()
-    upgrade = UpgradeProtocol(config, ServerState(), {})
+    http = RequestProtocol(config, ServerState(), {})
 
-    used = {"connections", "transport", "conn", "queue", "writable"}
-    assert used | {"initial_response", "close_sent", "handshake_complete"} <= set(vars(upgrade))
-    assert callable(WebSocketsSansIOProtocol.handle_connect)
-    assert callable(H11Protocol.handle_websocket_upgrade)
-    assert callable(H11Protocol.send_400_response)
+    assert {"conn", "connections", "flow", "server_state", "transport"} <= set(vars(http))
+    assert {"connections", "default_headers", "tasks", "total_requests"} <= set(vars(ServerState()))
+    assert callable(H11Protocol.on_response_complete)
     assert asyncio.iscoroutinefunction(uvicorn.Server.shutdown)
 
 
-async def test_no_ping_and_no_compression_of_uvicorns_own_comes_in_between():
+async def test_uvicorn_itself_opens_no_websocket_and_believes_no_header():
     config = relay_server(application).config
 
-    assert (config.ws_ping_interval, config.ws_per_message_deflate) == (None, False)
-    assert (config.proxy_headers, config.access_log) == (False, False)
+    assert (config.ws, config.proxy_headers, config.access_log) == ("none", False, False)

@@ -266,15 +266,14 @@ class TestSkipping:
             (frame(Opcode.TEXT, b"hello")[:-2], 11),
             (frame(Opcode.PING) + header(0x82, 127), 6),
         ],
+        ids=["whole", "going on", "incomplete header"],
     )
     def test_frames_are_skipped_to_the_end_of_the_last(self, scanner, stream, end):
         assert scanner.skip(stream, 0) == end
         assert not scanner.close_was_read
 
     def test_a_close_frame_ends_it(self, scanner):
-        close = frame(Opcode.CLOSE)
-
-        assert scanner.skip(close + b"garbage", 0) == len(close)
+        assert scanner.skip(frame(Opcode.CLOSE) + b"garbage", 0) == len(frame(Opcode.CLOSE))
         assert scanner.close_was_read
 
     def test_what_cannot_be_read_is_a_violation(self, scanner):
@@ -293,7 +292,7 @@ class TestReadingRuns:
 
         assert quick.read_run(chunk, 0, most) == plain_run(careful, chunk, most)
 
-    @pytest.mark.parametrize("before", [frame(Opcode.TEXT, fin=False), frame(Opcode.CLOSE)])
+    @pytest.mark.parametrize("before", [frame(Opcode.TEXT, fin=False), frame(Opcode.CLOSE)], ids=["text", "close"])
     def test_inside_a_message_and_behind_a_close_frame_there_is_no_run(self, scanner, before):
         scanner.read(before, 0)
 

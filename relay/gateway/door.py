@@ -1,0 +1,245 @@
+"""The client's socket before it is a session's: the request's head in time, its answer, and who reads on.
+
+An opening handshake goes to the ASGI application, which may take the socket over; any other request to Uvicorn's HTTP.
+"""
+
+import asyncio
+from typing import Any, cast
+from urllib.parse import unquote
+
+import h11
+import structlog
+from uvicorn.config import Config
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
+from uvicorn.server import ServerState
+
+from relay.protocol.denials import Denial, Denied, draining, failed, frames_too_early, handshake_too_slow, head_refused
+from relay.protocol.handshake import accept_value, acceptance, refusal, wants_websocket
+from relay.protocol.heads import Head, Headers, HeadInvalid, HeadReader, parsed_request
+from relay.splicing.session import LINGER_SECONDS
+
+log = structlog.get_logger()
+TAKE_OVER = "floodgate.take_over"
+HANDSHAKE_DEADLINE_SECONDS = 5.0
+LINGER_BYTES = 1024 * 1024
+Message = dict[str, Any]
+
+
+class ClientDoor(asyncio.Protocol):
+    """One client's socket from its first byte until somebody else reads it, or it was refused and is gone.
+
+    Uvicorn makes one for each connection. It asks for this constructor, asyncio's methods, and ``shutdown``.
+    """
+
+    __slots__ = (
+        "_app_state",
+        "_config",
+        "_headers",
+        "_is_answered",
+        "_is_reused",
+        "_loop",
+        "_passed_over_bytes",
+        "_reader",
+        "_refused_with",
+        "_server_state",
+        "_task",
+        "_timer",
+        "_transport",
+    )
+
+    def __init__(
+        self, config: Config, server_state: ServerState, app_state: dict[str, Any], _loop: object = None
+    ) -> None:
+        """Take Uvicorn's configuration, its account of connections, and what the lifespan left for the application."""
+        self._config = config
+        self._server_state = server_state
+        self._app_state = app_state
+        self._loop = asyncio.get_running_loop()
+        self._reader = HeadReader()
+        self._headers: Headers = []
+        self._task: asyncio.Task[None] | None = None
+        self._is_answered = False
+        self._is_reused = False
+        self._passed_over_bytes = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for the head of a request, and no longer than the deadline."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one by its methods only
+        self._connections.add(self)
+        self._timer = self._loop.call_later(HANDSHAKE_DEADLINE_SECONDS, self._give_up)
+
+    def reopen(self, transport: asyncio.Transport, unread: bytes) -> None:
+        """Wait for a further request on a connection that has had an answer."""
+        self._is_reused = True
+        self.connection_made(transport)
+        transport.set_protocol(self)
+        if unread:
+            self.data_received(unread)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """End the handshake: nobody waits for its answer."""
+        self._leave()
+        if self._task is not None:
+            self._task.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        """Take in a part of the head, or pass over what comes behind a refusal."""
+        if self._is_answered:
+            self._pass_over(data)
+            return
+        try:
+            complete = self._reader.feed(data)
+            if complete is not None:
+                self._open(parsed_request(complete[0]), early=complete[1])
+        except HeadInvalid as error:
+            self._refuse(head_refused(error.status, str(error)))
+        except Denied as denied:
+            self._refuse(denied.denial)
+
+    def eof_received(self) -> bool:
+        """Close: who sends no more takes no part in a conversation."""
+        return False
+
+    def shutdown(self) -> None:
+        """Answer what is undecided: this process ends."""
+        if self._is_reused and not self._reader.received:
+            self._transport.close()
+        elif not self._is_answered:
+            self._refuse(draining())
+
+    @property
+    def _connections(self) -> set[Any]:
+        """Those that Uvicorn shuts down; it types them as its own classes."""
+        return self._server_state.connections
+
+    def _open(self, head: Head, early: bytes) -> None:
+        """Begin the handshake, or have Uvicorn answer what is none."""
+        if not wants_websocket(head):
+            self._hand_over_to_http()
+            return
+        accept = accept_value(head)
+        if early:
+            raise Denied(frames_too_early())
+        self._timer.cancel()
+        self._transport.pause_reading()
+        self._reader = HeadReader()
+        self._headers = head.headers
+        self._task = self._loop.create_task(self._shake_hands(_scope(head, self._transport), accept))
+        self._server_state.tasks.add(self._task)
+        self._task.add_done_callback(self._server_state.tasks.discard)
+
+    def _hand_over_to_http(self) -> None:
+        self._leave()
+        protocol = RequestProtocol(self._config, self._server_state, self._app_state)
+        protocol.connection_made(self._transport)
+        self._transport.set_protocol(protocol)
+        protocol.data_received(self._reader.received)
+
+    async def _shake_hands(self, scope: Message, accept: bytes) -> None:
+        """Run the application from the handshake to the end of its session."""
+        scope["state"] = self._app_state.copy()
+        scope["extensions"] = {"websocket.http.response": {}, TAKE_OVER: self._take_over}
+
+        async def send(message: Message) -> None:
+            self._send(message, accept)
+
+        try:
+            await self._config.loaded_app(scope, _receive, send)
+        except Exception:
+            log.exception("handshake_failed")
+        if not self._is_answered:
+            self._refuse(failed())
+
+    def _send(self, message: Message, accept: bytes) -> None:
+        """Do what an application's message says; the ones of a handshake are all that there are."""
+        if message["type"] == "websocket.accept":
+            agreed = [*message["headers"]]
+            if message["subprotocol"]:
+                agreed.append((b"sec-websocket-protocol", message["subprotocol"].encode("latin-1")))
+            self._is_answered = True
+            self._transport.write(acceptance(accept, agreed))
+        elif message["type"] == "websocket.http.response.start":
+            self._refused_with = message["status"], message["headers"]
+        else:
+            self._write_refusal(*self._refused_with, message["body"])
+
+    def _take_over(self, protocol: asyncio.Protocol) -> None:
+        self._leave()
+        self._headers.clear()  # the application's copies of the scope share the list, which would stay with them
+        self._task = None
+        self._transport.set_protocol(protocol)
+        protocol.connection_made(self._transport)
+
+    def _refuse(self, denial: Denial) -> None:
+        self._write_refusal(denial.status, denial.all_headers(), denial.body())
+
+    def _write_refusal(self, status: int, headers: Headers, body: bytes) -> None:
+        """Answer, and end the socket once the client has read it: closed over unread bytes, it would be reset."""
+        self._is_answered = True
+        self._timer.cancel()
+        if self._transport.is_closing():
+            return
+        self._transport.write(refusal(status, [*self._server_state.default_headers, *headers], body))
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+            self._transport.resume_reading()
+            self._timer = self._loop.call_later(LINGER_SECONDS, self._transport.abort)
+        else:
+            self._transport.close()
+
+    def _pass_over(self, data: bytes) -> None:
+        self._passed_over_bytes += len(data)
+        if self._passed_over_bytes > LINGER_BYTES:
+            self._transport.abort()
+
+    def _give_up(self) -> None:
+        if self._is_reused and not self._reader.received:
+            self._transport.close()  # idle between two requests
+        else:
+            self._refuse(handshake_too_slow(HANDSHAKE_DEADLINE_SECONDS))
+
+    def _leave(self) -> None:
+        self._timer.cancel()
+        self._connections.discard(self)
+
+
+class RequestProtocol(H11Protocol):
+    """Uvicorn's HTTP for one request; the next one on the same connection begins at the door, with a new deadline."""
+
+    def on_response_complete(self) -> None:
+        """Give the socket back, unless it ends."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        if self.conn.their_state is not h11.DONE:
+            self.transport.close()  # where the rest of this request ends can't be told
+            return
+        unread, _ = self.conn.trailing_data
+        self.connections.discard(self)
+        self.flow.resume_reading()
+        ClientDoor(self.config, self.server_state, self.app_state).reopen(self.transport, unread)
+
+
+async def _receive() -> Message:
+    """What an application may ask for before it has decided: that somebody wants to connect."""
+    return {"type": "websocket.connect"}
+
+
+def _scope(head: Head, transport: asyncio.Transport) -> Message:
+    """The handshake as ASGI describes it, less what the server adds."""
+    raw_path, _, query = head.first[1].partition(b"?")
+    return {
+        "type": "websocket",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "scheme": "wss" if is_ssl(transport) else "ws",
+        "server": get_local_addr(transport),
+        "client": get_remote_addr(transport),
+        "root_path": "",
+        "path": unquote(raw_path.decode()),
+        "raw_path": raw_path,
+        "query_string": query,
+        "headers": head.headers,
+        "subprotocols": [],
+    }

@@ -1,0 +1,141 @@
+"""Heads of HTTP messages, read and written (RFC 9112, sections 2 to 5): as strictly as the RFC lets a server be.
+
+A handshake has a head and no body, so this is all of HTTP that WebSockets need.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+LARGEST_HEAD_BYTES = 64 * 1024
+LONGEST_FIRST_LINE_BYTES = 8 * 1024
+MOST_HEADERS = 128
+LINE_END, HEAD_END = b"\r\n", b"\r\n\r\n"
+REQUEST_LINE = re.compile(rb"([A-Z]{1,20}) ([!-~]+) HTTP/(1\.[01])")
+STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-5][0-9]{2})(?: [\t -~\x80-\xff]*)?")
+HEADER_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+CONTROL_CHARACTER = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+Headers = list[tuple[bytes, bytes]]  # names in small letters, in the order in which they came
+
+
+class HeadInvalid(ValueError):
+    """What came is not HTTP/1.1; the message says what is wrong. ``status`` answers a request with such a head."""
+
+    status = 400
+
+
+class FirstLineTooLong(HeadInvalid):
+    """The first line has more than ``LONGEST_FIRST_LINE_BYTES``."""
+
+    status = 414
+
+
+class HeadTooLarge(HeadInvalid):
+    """The head has more than ``LARGEST_HEAD_BYTES``, or more than ``MOST_HEADERS`` headers."""
+
+    status = 431
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """First line and headers of a message. Of a request ``first`` is method, target and version."""
+
+    first: tuple[bytes, ...] = field(repr=False)
+    headers: Headers = field(repr=False)
+
+    def values(self, name: bytes) -> list[bytes]:
+        """The values of all headers of that name, which is in small letters."""
+        return [value for known, value in self.headers if known == name]
+
+    def words(self, name: bytes) -> set[bytes]:
+        """The members of a header that is a list, in small letters."""
+        return {word.strip(b" \t").lower() for value in self.values(name) for word in value.split(b",")}
+
+
+class HeadReader:
+    """Takes in what a socket brings until a head is complete. Keeps no more than a head may have, and one read."""
+
+    __slots__ = ("_received", "_searched_bytes")
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._received = b""
+        self._searched_bytes = 0
+
+    @property
+    def received(self) -> bytes:
+        """All that came so far."""
+        return self._received
+
+    def feed(self, data: bytes) -> tuple[bytes, bytes] | None:
+        """Take in ``data``.
+
+        Returns:
+            The complete head, without the empty line at its end, and what came behind it; or none yet.
+
+        Raises:
+            HeadInvalid: it is longer than a head may be, or no HTTP from its first byte on.
+        """
+        received = self._received = self._received + data if self._received else data
+        if received and not b"A" <= received[:1] <= b"Z":
+            raise HeadInvalid("it does not begin as HTTP does; perhaps this is TLS, sent to a port without it")
+        end = received.find(HEAD_END, self._searched_bytes)
+        self._searched_bytes = max(0, len(received) - len(HEAD_END) + 1)
+        known_end = end if end >= 0 else len(received)
+        if known_end > LONGEST_FIRST_LINE_BYTES and received.find(LINE_END, 0, LONGEST_FIRST_LINE_BYTES + 2) < 0:
+            raise FirstLineTooLong(f"the first line has more than {LONGEST_FIRST_LINE_BYTES:,} bytes")
+        if known_end > LARGEST_HEAD_BYTES:
+            raise HeadTooLarge(f"the head has more than {LARGEST_HEAD_BYTES:,} bytes")
+        return (received[:end], received[end + len(HEAD_END) :]) if end >= 0 else None
+
+
+def parsed_request(head: bytes) -> Head:
+    """Read the head of a request.
+
+    Raises:
+        HeadInvalid: it is none.
+    """
+    return _parsed(head, REQUEST_LINE, "the request line is not <method> <target> HTTP/1.1")
+
+
+def parsed_answer(head: bytes) -> Head:
+    """Read the head of an answer; ``first`` is its status.
+
+    Raises:
+        HeadInvalid: it is none.
+    """
+    return _parsed(head, STATUS_LINE, "the status line is not HTTP/1.1 <status> <reason>")
+
+
+def written_request(method: bytes, target: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Write the head of a request."""
+    return _written(b"%s %s HTTP/1.1" % (method, target), headers)
+
+
+def written_answer(status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes = b"") -> bytes:
+    """Write an answer."""
+    return _written(f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode(), headers) + body
+
+
+def _parsed(head: bytes, first_line: re.Pattern[bytes], otherwise: str) -> Head:
+    first, *lines = head.split(LINE_END)
+    matched = first_line.fullmatch(first)
+    if matched is None:
+        raise HeadInvalid(otherwise)
+    if len(lines) > MOST_HEADERS:
+        raise HeadTooLarge(f"there are {len(lines)} headers, but {MOST_HEADERS} is the most")
+    headers = []
+    for line in lines:
+        name, colon, value = line.partition(b":")
+        if not colon or HEADER_NAME.fullmatch(name) is None:
+            raise HeadInvalid("a header's name is missing, or has a character that none may have")
+        if CONTROL_CHARACTER.search(value) is not None:
+            raise HeadInvalid("a header's value has a control character")
+        headers.append((name.lower(), value.strip(b" \t")))
+    return Head(matched.groups(), headers)
+
+
+def _written(first: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    lines = [first, *(b"%s: %s" % header for header in headers)]
+    return LINE_END.join(lines) + HEAD_END
