@@ -5,6 +5,9 @@ masking, minimal lengths, control frames, fragments and the size of a message.
 """
 
 from enum import IntEnum
+from functools import cache
+from struct import Struct
+from struct import error as StructError  # noqa: N812
 
 from relay.protocol.close_codes import CloseCode
 
@@ -13,6 +16,7 @@ CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 LARGEST_CONTROL_BYTES = 125
 TWO_BYTES_FOLLOW, EIGHT_BYTES_FOLLOW, LARGEST_TWO_BYTE_LENGTH = 126, 127, 0xFFFF
 MASK_BYTES = 4
+FIRST_FOUR_BYTES = Struct("!BBH").unpack_from
 
 
 class FrameKind(IntEnum):
@@ -47,6 +51,7 @@ class FrameScanner:
         "_largest_message_bytes",
         "_mask_bit",
         "_message_bytes",
+        "_run_form",
         "_whole",
         "close_was_read",
         "kind",
@@ -63,6 +68,7 @@ class FrameScanner:
         self._message_bytes = 0
         plain = {FIN | TEXT, FIN | BINARY}
         self._whole = frozenset(plain | {first | RSV1 for first in plain} if compressed else plain)
+        self._run_form = _run_form(self._whole, self._mask_bit, self._header_bytes, largest_message_bytes)
         self.kind = FrameKind.MESSAGE
         self.payload_bytes = 0
         self.message_is_open = False
@@ -110,28 +116,20 @@ class FrameScanner:
             How many there are, ``most`` at the most, and where the last one ends, which may be beyond the chunk.
         """
         count, end = 0, 0 if self.message_is_open or self.close_was_read else len(chunk)
-        plain, mask_bit, header_bytes, largest = (
-            self._whole,
-            self._mask_bit,
-            self._header_bytes,
-            self._largest_message_bytes,
-        )
+        plain, least_small, most_small, most_medium, small_header_bytes, medium_header_bytes = self._run_form
         try:
-            while at < end and count < most and chunk[at] in plain:
-                size = chunk[at + 1] ^ mask_bit
-                length = header_bytes + size
-                if size >= TWO_BYTES_FOLLOW:
-                    if size != TWO_BYTES_FOLLOW:
-                        break
-                    size = chunk[at + 2] << 8 | chunk[at + 3]
-                    length = header_bytes + 2 + size
-                    if size <= LARGEST_CONTROL_BYTES:
-                        break
-                if size > largest:
+            while at < end and count < most:
+                first, code, following = FIRST_FOUR_BYTES(chunk, at)
+                if first not in plain:
                     break
-                at += length
+                if least_small <= code <= most_small:
+                    at += code + small_header_bytes
+                elif code == least_small + TWO_BYTES_FOLLOW and LARGEST_CONTROL_BYTES < following <= most_medium:
+                    at += following + medium_header_bytes
+                else:
+                    break
                 count += 1
-        except IndexError:
+        except StructError:
             pass
         return count, at
 
@@ -203,3 +201,22 @@ class FrameScanner:
     def _too_big(self, size: int) -> ProtocolViolation:
         reason = f"message_too_big;size_bytes={size};limit_bytes={self._largest_message_bytes}"
         return ProtocolViolation(CloseCode.MESSAGE_TOO_BIG, reason)
+
+
+@cache
+def _run_form(
+    plain: frozenset[int], mask_bit: int, header_bytes: int, largest_message_bytes: int
+) -> tuple[frozenset[int], int, int, int, int, int]:
+    """What ``read_run`` compares with, the same for all connections of a kind.
+
+    The first bytes of plain messages; the least and the greatest second byte of a small one; the greatest length that
+    two bytes tell; and what comes to a small one's second byte, and to a medium one's length, for the whole frame.
+    """
+    return (
+        plain,
+        mask_bit,
+        mask_bit + min(LARGEST_CONTROL_BYTES, largest_message_bytes),
+        min(LARGEST_TWO_BYTE_LENGTH, largest_message_bytes),
+        header_bytes - mask_bit,
+        header_bytes + 2,
+    )

@@ -107,8 +107,8 @@ class Splice(asyncio.Protocol):
             self._receive_carefully(data, passing_bytes)
             return
         messages, end = self._scanner.read_run(data, passing_bytes, FRAMES_A_TURN)
-        admit_run, now_ns = self._admit_run, time.monotonic_ns()
-        if end >= size and (admit_run is None or admit_run(now_ns, messages)):
+        admit_run = self._admit_run
+        if end >= size and (admit_run is None or admit_run(time.monotonic_ns(), messages)):
             # Nearly all there is to do, nearly always: one look, one charge, one write for all that was read.
             counter = self._counter
             counter.messages += messages
@@ -116,7 +116,7 @@ class Splice(asyncio.Protocol):
             self._passing_bytes = end - size
             self.throttled_since_ns = 0
             self._write_to_peer(data)
-        elif self._walk(data, 0, passing_bytes, now_ns):
+        elif self._walk(data, 0, passing_bytes, time.monotonic_ns()):
             self.throttled_since_ns = 0
 
     def ask_again(self, now_ns: int) -> None:
