@@ -1,8 +1,10 @@
 """What is measured, in which order: all contestants in turn within each situation, with fresh processes each round."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from statistics import fmean
 
 from tests.bench.contestants.contestant import PLAIN, TLS
 from tests.bench.contestants.lineup import Build
@@ -13,7 +15,9 @@ from tests.bench.report.readings import Readings
 from tests.bench.windows import Started
 
 SHAPES = ((16, 16), (16, 1), (400, 1))  # connections, messages in flight on each
+COMPARED = SHAPES[:2]  # those with bars
 STOCK = ("daphne", "uvicorn")
+ALONE = (*STOCK, "direct")  # no ratio of a few hundredths is taken with them: one window is enough
 _STOCK_SHARE = 0.5  # of windows and idle connections: a stock relay is slow at both, and as exact with fewer
 
 Measure = Callable[[Started], dict[str, float]]
@@ -53,10 +57,18 @@ class Round:
         self._in_turn(among, upstream, lambda one: one.hold(upstream, int(self.plan.idle_connections * _share(one))))
 
     def _carry(self, among: Sequence[Started], upstream: str, connections: int, in_flight: int) -> None:
-        def measure(one: Started) -> dict[str, float]:
-            return one.carry(upstream, connections, in_flight, self.plan.seconds * _share(one))
+        """Where there is a bar, two windows of half the length: whoever was first is last the second time.
 
-        self._in_turn(among, f"{connections}x{in_flight} {upstream}", measure)
+        A machine that grows slower or faster meanwhile then favours nobody.
+        """
+        windows = 2 if (connections, in_flight) in COMPARED else 1
+        seconds = self.plan.seconds / windows
+        back = [one for one in reversed(among) if one.name not in ALONE] if windows == 2 else []
+        measured: defaultdict[str, list[dict[str, float]]] = defaultdict(list)
+        for one in [*among, *back]:
+            measured[one.name].append(one.carry(upstream, connections, in_flight, seconds * _share(one)))
+        for one in among:
+            self._note(one, f"{connections}x{in_flight} {upstream}", _means(measured[one.name]))
 
     def _greet(self) -> None:
         self._in_turn(self.started, PLAIN, lambda one: one.greet(PLAIN, self.plan.seconds))
@@ -74,10 +86,16 @@ class Round:
 
     def _in_turn(self, among: Sequence[Started], situation: str, measure: Measure) -> None:
         for one in among:
-            metrics = measure(one)
-            self.readings.add(one.name, situation, metrics)
-            figures = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
-            self.report(f"{situation}, {one.name}: {figures}")
+            self._note(one, situation, measure(one))
+
+    def _note(self, one: Started, situation: str, metrics: dict[str, float]) -> None:
+        self.readings.add(one.name, situation, metrics)
+        figures = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+        self.report(f"{situation}, {one.name}: {figures}")
+
+
+def _means(windows: Sequence[dict[str, float]]) -> dict[str, float]:
+    return {metric: fmean(window[metric] for window in windows) for metric in windows[0]}
 
 
 def _share(one: Started) -> float:
