@@ -1,7 +1,9 @@
 """``/control/received``, ``/control/stats`` and ``/control/reset``: what came, in full and in figures."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import islice
 
 from aiohttp import web
 
@@ -29,15 +31,17 @@ async def list_received(request: web.Request) -> web.StreamResponse:
     messages = _asked_for(request)
     response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
     await response.prepare(request)
-    lines: list[str] = []
-    for message in messages:
-        lines.append(json.dumps(message.as_json()) + "\n")
-        if len(lines) == LINES_IN_A_WRITE:
-            await response.write("".join(lines).encode())
-            lines.clear()
-    await response.write("".join(lines).encode())
-    await response.write_eof()
+    with suppress(ConnectionResetError):  # whoever has read enough may leave
+        for lines in _batches(messages):
+            await response.write(lines)
+        await response.write_eof()
     return response
+
+
+def _batches(messages: Iterable[ReceivedMessage]) -> Iterator[bytes]:
+    lines = (json.dumps(message.as_json()) + "\n" for message in messages)
+    while batch := "".join(islice(lines, LINES_IN_A_WRITE)):
+        yield batch.encode()
 
 
 async def show_stats(request: web.Request) -> web.StreamResponse:
