@@ -70,6 +70,10 @@ RECEIVE_BUFFER_BYTES = env.integer("FLOODGATE_RECEIVE_BUFFER_BYTES", 64 * KIB, l
 LARGEST_MESSAGE_BYTES = env.integer(
     "FLOODGATE_LARGEST_MESSAGE_BYTES", KIB * KIB, least=KIB, most=64 * KIB * KIB
 )  # else 1009
+MOST_FRAGMENTS = env.integer("FLOODGATE_MOST_FRAGMENTS", 64, least=1, most=1_000_000)  # of one message; else 1009
+SLOW_READER_SECONDS = env.integer("FLOODGATE_SLOW_READER_SECONDS", 30, least=1, most=3600)  # else 4413
+IDLE_SECONDS = env.integer("FLOODGATE_IDLE_SECONDS", 0, least=0, most=86_400)  # else 4408; 0: never
+ALLOWED_ORIGINS = env.names("FLOODGATE_ALLOWED_ORIGINS", ())  # web pages that may connect, besides the relay's own
 ADDRESS_HANDSHAKE_PERMITS = env.integer("FLOODGATE_ADDRESS_HANDSHAKE_PERMITS", 20, least=1, most=1_000_000)  # a second
 ADDRESS_HANDSHAKE_BURST = env.integer("FLOODGATE_ADDRESS_HANDSHAKE_BURST", 40, least=0, most=1_000_000)
 PLATFORM_CA_FILE = env.text("FLOODGATE_PLATFORM_CA_FILE")  # trusted for platforms besides the system's authorities

@@ -6,7 +6,7 @@ from channels.consumer import AsyncConsumer
 from django.conf import settings
 
 from relay.gateway.admission import channel_for, spread_seconds
-from relay.gateway.authentication import Handshake, Identity, bearer_token
+from relay.gateway.authentication import Handshake, Identity, bearer_token, refuse_foreign_origin
 from relay.gateway.server import take_over_extension
 from relay.gateway.worker import Connection, Worker
 from relay.protocol.denials import Denial, Denied, draining, not_found
@@ -35,6 +35,7 @@ class RelayConsumer(AsyncConsumer):
             take_over = take_over_extension(scope)
             _refuse_while_draining(worker)
             worker.admission.admit_address(scope["client"][0])
+            refuse_foreign_origin(scope, settings.ALLOWED_ORIGINS)
             handshake = Handshake.from_scope(scope)
             identity = worker.verifier.verify(bearer_token(scope))
             client = await worker.policies.client_of(identity)
@@ -48,7 +49,7 @@ class RelayConsumer(AsyncConsumer):
             ):
                 await send(_acceptance(link))
                 limits = worker.admission.limits(client, channel, scope_ids)
-                session = Session(link, limits, worker.counters, _flow(client, identity, channel.name), worker.room)
+                session = Session(link, limits, _flow(client, identity, channel.name), worker.around)
                 take_over(session.client)
                 session.begin()
                 worker.counters.handshakes[*whose, ACCEPTED] += 1
@@ -90,7 +91,6 @@ def _offers(handshake: Handshake) -> LinkTarget:
         extensions=handshake.extensions,
         headers=handshake.forwarded_headers,
         query=handshake.query,
-        largest_message_bytes=settings.LARGEST_MESSAGE_BYTES,
     )
 
 

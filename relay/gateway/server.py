@@ -14,6 +14,7 @@ import uvicorn
 from relay.gateway.door import TAKE_OVER, ClientDoor
 from relay.gateway.drain import drain
 from relay.protocol.denials import Denied, unavailable
+from relay.upstream.liveness import notice_dead_peer
 
 BACKLOG = 2048
 SHUTDOWN_SECONDS = 5
@@ -56,6 +57,7 @@ def listening_socket(host: str, port: int, receive_buffer_bytes: int) -> socket.
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
+        notice_dead_peer(listener)
         listener.bind((host, port))
         listener.listen(BACKLOG)
     except OSError:

@@ -13,8 +13,8 @@ from relay.gateway.admission import Admission, ScopeIds
 from relay.gateway.authentication import Identity, TokenVerifier
 from relay.gateway.policies import ClientKey, Policies
 from relay.protocol.close_codes import CloseCode, close_reason
-from relay.splicing.session import Session
-from relay.splicing.waiting import WaitingRoom
+from relay.splicing.bounds import Bounds
+from relay.splicing.session import Session, Surroundings
 from relay.store.client_records import ClientRecord
 from relay.store.pool import on_loop
 from relay.telemetry.counters import Counters
@@ -23,6 +23,8 @@ from relay.upstream.tokens import PlatformTokens
 
 log = structlog.get_logger()
 SWEEP_SECONDS = 10.0
+INSPECT_SECONDS = 1.0
+INSPECTED_A_TURN = 256
 CANCEL_AGAIN_SECONDS = 0.5
 
 
@@ -49,7 +51,7 @@ class Worker:
         self.admission = Admission(settings.ADDRESS_HANDSHAKE_PERMITS, settings.ADDRESS_HANDSHAKE_BURST)
         self.platform_tokens = PlatformTokens(self.http)
         self.counters = Counters()
-        self.room = WaitingRoom(asyncio.get_running_loop())
+        self.around = Surroundings(self.counters, _bounds())
         self.connections: set[Connection] = set()
         self._here: dict[ClientKey, int] = {}  # connections, and handshakes under way
         self.is_draining = False
@@ -124,6 +126,15 @@ class Worker:
         else:
             connection.session.adopt(self.admission.limits(record, channel, connection.scope_ids))
 
+    async def inspect(self) -> None:
+        """Look at each session once a second, for ever, a few at a time: thousands would keep messages waiting."""
+        while True:
+            await asyncio.sleep(INSPECT_SECONDS)
+            for number, connection in enumerate(list(self.connections), start=1):
+                connection.session.inspect()
+                if not number % INSPECTED_A_TURN:
+                    await asyncio.sleep(0)
+
     async def sweep(self) -> None:
         """Forget zones at rest, for ever."""
         while True:
@@ -138,6 +149,7 @@ async def running_worker() -> AsyncIterator[Worker]:
     tasks = [
         asyncio.create_task(worker.policies.follow(), name="follow announcements"),
         asyncio.create_task(flush_every_second(worker.redis, worker.counters), name="flush counters"),
+        asyncio.create_task(worker.inspect(), name="inspect sessions"),
         asyncio.create_task(worker.sweep(), name="sweep zones"),
     ]
     for task in tasks:
@@ -158,6 +170,15 @@ async def end_tasks(tasks: Iterable[asyncio.Task[None]]) -> None:
         for task in pending:
             task.cancel()
         _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_SECONDS)
+
+
+def _bounds() -> Bounds:
+    return Bounds(
+        largest_message_bytes=settings.LARGEST_MESSAGE_BYTES,
+        most_fragments=settings.MOST_FRAGMENTS,
+        slow_reader_seconds=settings.SLOW_READER_SECONDS,
+        idle_seconds=settings.IDLE_SECONDS,
+    )
 
 
 def _tell_if_it_failed(task: asyncio.Task[None]) -> None:

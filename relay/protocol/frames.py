@@ -47,10 +47,12 @@ class FrameScanner:
 
     __slots__ = (
         "_compressed",
+        "_fragments",
         "_header_bytes",
         "_largest_message_bytes",
         "_mask_bit",
         "_message_bytes",
+        "_most_fragments",
         "_run_form",
         "_whole",
         "close_was_read",
@@ -59,8 +61,10 @@ class FrameScanner:
         "payload_bytes",
     )
 
-    def __init__(self, *, masked: bool, compressed: bool, largest_message_bytes: int) -> None:
+    def __init__(self, *, masked: bool, compressed: bool, largest_message_bytes: int, most_fragments: int) -> None:
         """Expect frames of a client (``masked``) or a server; ``compressed`` where an extension was agreed."""
+        self._most_fragments = most_fragments
+        self._fragments = 0  # of the message that is open
         self._mask_bit = 0x80 if masked else 0
         self._header_bytes = 2 + (MASK_BYTES if masked else 0)
         self._compressed = compressed
@@ -188,6 +192,10 @@ class FrameScanner:
         if begins_message == self.message_is_open:
             reason = "message_inside_message" if begins_message else "continuation_of_nothing"
             raise ProtocolViolation(CloseCode.PROTOCOL_ERROR, reason)
+        self._fragments = 1 if begins_message else self._fragments + 1
+        if self._fragments > self._most_fragments:
+            reason = f"too_many_fragments;limit={self._most_fragments}"
+            raise ProtocolViolation(CloseCode.MESSAGE_TOO_BIG, reason)
         self._message_bytes = size if begins_message else self._message_bytes + size
         if self._message_bytes > self._largest_message_bytes:
             raise self._too_big(self._message_bytes)

@@ -1,13 +1,17 @@
 """One connection and its link, from accept to close: two splices, and who tells whom when one side ends."""
 
 import asyncio
+import time
+from dataclasses import dataclass, field
 
 from relay.protocol.close_codes import CloseCode, close_frame, close_reason
 from relay.protocol.frames import FrameScanner, ProtocolViolation
+from relay.splicing.bounds import Bounds
 from relay.splicing.splice import Splice
 from relay.splicing.waiting import Stop, WaitingRoom
 from relay.telemetry.counters import Counters, Flow
 from relay.throttle.limiter import SessionLimits
+from relay.throttle.policy import SECOND_NS
 from relay.throttle.verdict import Verdict
 from relay.upstream.link import Link
 
@@ -17,31 +21,42 @@ GOING_AWAY = 1001
 NS_PER_MS = 1_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all sessions of one process share."""
+
+    counters: Counters
+    bounds: Bounds
+    room: WaitingRoom = field(default_factory=lambda: WaitingRoom(asyncio.get_running_loop()))
+
+
 class Session:
     """Splices a client's socket and its link together, and closes both with a reason."""
 
-    def __init__(self, link: Link, limits: SessionLimits, counters: Counters, flow: Flow, room: WaitingRoom) -> None:
+    def __init__(self, link: Link, limits: SessionLimits, flow: Flow, around: Surroundings) -> None:
         """Make both sides; nothing flows until ``begin``. ``flow`` names the counters, less the direction."""
         self._loop = asyncio.get_running_loop()
         self._link = link
-        self._counters = counters
+        self._bounds = around.bounds
+        self._counters = counters = around.counters
+        self._quiet_since_ns = 0
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._sides_left = 2
         self._is_closing = False
         self._timer: asyncio.TimerHandle | None = None
         self.client = Splice(
             self,
-            _scanner(link, masked=True),
+            self._scanner(masked=True),
             limits.to_platform,
             counters.flow(flow._replace(direction="to_platform")),
-            room,
+            around.room,
         )
         self.platform = Splice(
             self,
-            _scanner(link, masked=False),
+            self._scanner(masked=False),
             limits.to_client,
             counters.flow(flow._replace(direction="to_client")),
-            room,
+            around.room,
         )
 
     def begin(self) -> None:
@@ -67,6 +82,19 @@ class Session:
         """Go on under another version of the policies."""
         self.client.adopt(limits.to_platform)
         self.platform.adopt(limits.to_client)
+
+    def inspect(self) -> None:
+        """Close what takes too long: a side that does not read, or, where that is limited, a client that is silent."""
+        bounds, client, now_ns = self._bounds, self.client, time.monotonic_ns()
+        if _lasts(client.full_since_ns, now_ns, bounds.slow_reader_seconds):
+            self.close(CloseCode.SLOW_READER, close_reason("slow_reader", seconds=bounds.slow_reader_seconds))
+        elif _lasts(self.platform.full_since_ns, now_ns, bounds.slow_reader_seconds):
+            self.close(CloseCode.PLATFORM_LOST, close_reason("platform_slow", seconds=bounds.slow_reader_seconds))
+        elif client.was_heard or not client.is_read or not self._quiet_since_ns:
+            client.was_heard = False
+            self._quiet_since_ns = now_ns
+        elif bounds.idle_seconds and _lasts(self._quiet_since_ns, now_ns, bounds.idle_seconds):
+            self.close(CloseCode.IDLE, close_reason("idle", seconds=bounds.idle_seconds))
 
     def close(self, code: CloseCode, reason: str) -> None:
         """End the connection: the client is told ``code`` and ``reason``, the platform that its client goes away."""
@@ -134,8 +162,14 @@ class Session:
                 side.end_with(b"")  # what waits would keep it
                 side.transport.abort()
 
+    def _scanner(self, *, masked: bool) -> FrameScanner:
+        return FrameScanner(
+            masked=masked,
+            compressed=bool(self._link.extensions),
+            largest_message_bytes=self._bounds.largest_message_bytes,
+            most_fragments=self._bounds.most_fragments,
+        )
 
-def _scanner(link: Link, *, masked: bool) -> FrameScanner:
-    return FrameScanner(
-        masked=masked, compressed=bool(link.extensions), largest_message_bytes=link.largest_message_bytes
-    )
+
+def _lasts(since_ns: int, now_ns: int, seconds: int) -> bool:
+    return bool(since_ns) and now_ns - since_ns >= seconds * SECOND_NS

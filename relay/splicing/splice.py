@@ -36,9 +36,10 @@ class Ends(Protocol):
 class Splice(asyncio.Protocol):
     """Reads one socket and writes to the other. The other one's Splice is its ``peer``."""
 
+    # Without slots each connection takes 3 KiB more.
     _STATE = "_admit_run _asked_in_vain _counter _header _held _is_ending _is_lost _is_unreadable _last_words _limits"
     _PARTS = "_passing_bytes _rest _room _scanner _session _stops _write_to_peer peer throttled_since_ns transport"
-    __slots__ = (*_STATE.split(), *_PARTS.split())  # without them each connection takes 3 KiB more
+    __slots__ = (*_STATE.split(), *_PARTS.split(), "full_since_ns", "was_heard")
 
     transport: asyncio.Transport
     peer: "Splice"
@@ -59,6 +60,8 @@ class Splice(asyncio.Protocol):
         self._held: Held | None = None
         self._asked_in_vain = False  # its turn came while the peer was full
         self.throttled_since_ns = 0
+        self.full_since_ns = 0  # over the high-water mark, that is: its endpoint reads too slowly
+        self.was_heard = False  # since somebody last looked
         self._is_ending = False
         self._last_words = b""
         self._is_lost = False
@@ -68,6 +71,11 @@ class Splice(asyncio.Protocol):
     def is_at_boundary(self) -> bool:
         """Tell whether all frames that were begun towards the peer were written whole."""
         return not self._passing_bytes
+
+    @property
+    def is_read(self) -> bool:
+        """Tell whether its endpoint can be heard."""
+        return not self._stops
 
     @property
     def closed_by_endpoint(self) -> bool:
@@ -91,15 +99,18 @@ class Splice(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Read no more from the peer: this side's socket is over its high-water mark."""
+        self.full_since_ns = time.monotonic_ns()
         self.peer.stop(Stop.PEER_FULL)
 
     def resume_writing(self) -> None:
         """Read from the peer again: this side's socket is under its low-water mark."""
+        self.full_since_ns = 0
         self.peer.go_on(Stop.PEER_FULL)
 
     def data_received(self, data: bytes) -> None:
-        """Pass on what is admitted of ``data``, and keep the rest until it is."""
+        """Pass on what is admitted of ``data``, nearly always all of it at once, and keep the rest until it is."""
         passing_bytes, size = self._passing_bytes, len(data)
+        self.was_heard = True
         if passing_bytes >= size:
             self._write(data, 0, passing_bytes)
             return
@@ -109,7 +120,6 @@ class Splice(asyncio.Protocol):
         messages, end = self._scanner.read_run(data, passing_bytes, FRAMES_A_TURN)
         admit_run = self._admit_run
         if end >= size and (admit_run is None or admit_run(time.monotonic_ns(), messages)):
-            # Nearly all there is to do, nearly always: one look, one charge, one write for all that was read.
             counter = self._counter
             counter.messages += messages
             counter.bytes += size

@@ -12,6 +12,7 @@ from websockets.uri import WebSocketURI, parse_uri
 
 from relay.protocol.handshake import SWITCHING_PROTOCOLS, opening, read_answer
 from relay.protocol.heads import Head, HeadInvalid, HeadReader
+from relay.upstream.liveness import notice_dead_peer
 
 CONNECT_SECONDS = 5.0
 HANDSHAKE_SECONDS = 10.0
@@ -39,7 +40,6 @@ class LinkTarget:
     extensions: str
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     query: str = field(repr=False)
-    largest_message_bytes: int
     url: str = field(default="", repr=False)
     authorization: str = field(default="", repr=False)
     tls: ssl.SSLContext | None = None
@@ -56,7 +56,6 @@ class Link:
     transport: asyncio.Transport
     subprotocol: str
     extensions: str
-    largest_message_bytes: int
     early: bytes = b""
 
     def hand_over(self, receiver: asyncio.Protocol) -> None:
@@ -86,6 +85,7 @@ async def open_link(target: LinkTarget) -> Link:
         if isinstance(error, TimeoutError):
             raise LinkFailed(f"the platform did not answer the handshake within {HANDSHAKE_SECONDS:g} s") from error
         raise
+    notice_dead_peer(transport.get_extra_info("socket"))
     if status != SWITCHING_PROTOCOLS:
         transport.abort()
         raise LinkRefused(status, {name.decode(): value.decode("latin-1") for name, value in head.headers})
@@ -93,7 +93,6 @@ async def open_link(target: LinkTarget) -> Link:
         transport=transport,
         subprotocol=_joined(head, b"sec-websocket-protocol"),
         extensions=_joined(head, b"sec-websocket-extensions"),
-        largest_message_bytes=target.largest_message_bytes,
         early=dialog.early,
     )
 

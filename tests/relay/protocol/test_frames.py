@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from websockets.frames import Opcode
 
 from relay.protocol.close_codes import CloseCode
-from relay.protocol.frames import FrameKind, FrameScanner, ProtocolViolation
+from relay.protocol.frames import FrameKind, ProtocolViolation
 from tests.relay.protocol.wire import (
     MIB,
     frame,
@@ -17,6 +17,7 @@ from tests.relay.protocol.wire import (
     pieces,
     plain_run,
     read_all,
+    scanner_of,
     scanner_of_clients,
     scanner_of_platforms,
     streams,
@@ -238,13 +239,13 @@ class TestAnyBytes:
     @given(st.data(), st.booleans(), st.lists(st.integers(0, 1 << 20), max_size=20))
     def test_cutting_the_stream_anywhere_changes_nothing(self, data, masked, cuts):
         stream, expected = data.draw(streams(masked=masked))
-        scanner = FrameScanner(masked=masked, compressed=False, largest_message_bytes=MIB)
+        scanner = scanner_of(masked=masked)
 
         assert read_all(scanner, pieces(stream, cuts)) == expected
 
     @given(st.binary(max_size=300), st.booleans(), st.booleans())
     def test_nothing_is_raised_but_a_violation(self, stream, masked, compressed):
-        scanner = FrameScanner(masked=masked, compressed=compressed, largest_message_bytes=100)
+        scanner = scanner_of(masked=masked, compressed=compressed, largest_message_bytes=100)
 
         with suppress(ProtocolViolation):
             assert all(payload_bytes <= 125 for _, payload_bytes in read_all(scanner, [stream]))
@@ -288,7 +289,7 @@ class TestReadingRuns:
     def test_a_run_is_what_reading_frame_by_frame_finds_plain(self, data, masked, compressed, most):
         stream = data.draw(st.binary(max_size=300) | streams(masked=masked).map(itemgetter(0)))
         chunk = stream[: data.draw(st.integers(0, len(stream)))]
-        quick, careful = (FrameScanner(masked=masked, compressed=compressed, largest_message_bytes=500) for _ in "12")
+        quick, careful = (scanner_of(masked=masked, compressed=compressed, largest_message_bytes=500) for _ in "12")
 
         assert quick.read_run(chunk, 0, most) == plain_run(careful, chunk, most)
 

@@ -11,6 +11,7 @@ from relay.protocol.close_codes import CloseCode
 from relay.protocol.frames import FrameKind, FrameScanner, ProtocolViolation
 
 MIB = 1024 * 1024
+MOST_FRAGMENTS = 64
 Read = tuple[FrameKind, int]  # what a frame is to a limiter, and its payload's length
 
 
@@ -85,14 +86,26 @@ def plain_run(scanner: FrameScanner, chunk: bytes, most: int) -> tuple[int, int]
     return count, at
 
 
+def scanner_of(
+    *, masked: bool, compressed: bool = False, largest_message_bytes: int = MIB, most_fragments: int = MOST_FRAGMENTS
+) -> FrameScanner:
+    """A scanner with the usual bounds."""
+    return FrameScanner(
+        masked=masked,
+        compressed=compressed,
+        largest_message_bytes=largest_message_bytes,
+        most_fragments=most_fragments,
+    )
+
+
 def scanner_of_clients(*, compressed: bool = False, largest_message_bytes: int = MIB) -> FrameScanner:
     """A scanner of what a client sends."""
-    return FrameScanner(masked=True, compressed=compressed, largest_message_bytes=largest_message_bytes)
+    return scanner_of(masked=True, compressed=compressed, largest_message_bytes=largest_message_bytes)
 
 
 def scanner_of_platforms() -> FrameScanner:
     """A scanner of what a platform sends."""
-    return FrameScanner(masked=False, compressed=False, largest_message_bytes=MIB)
+    return scanner_of(masked=False)
 
 
 def header(first: int, length_code: int, extended: bytes = b"", *, masked: bool = True) -> bytes:

@@ -10,7 +10,7 @@ def target(url: str, **fields: Unchecked) -> LinkTarget:
     """Offers nothing to ``url``, in which the channel is called echo, unless ``fields`` do."""
     offered: dict[str, Unchecked] = {"subprotocols": "", "extensions": "", "headers": (), "query": ""}
     reached = {"url": url.replace("{channel}", "echo"), "authorization": "Bearer canary-token"}
-    return LinkTarget(**(offered | reached | {"largest_message_bytes": 1024} | fields))
+    return LinkTarget(**(offered | reached | fields))
 
 
 class Receiver(asyncio.Protocol):
