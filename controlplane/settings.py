@@ -74,6 +74,7 @@ MOST_FRAGMENTS = env.integer("FLOODGATE_MOST_FRAGMENTS", 64, least=1, most=1_000
 SLOW_READER_SECONDS = env.integer("FLOODGATE_SLOW_READER_SECONDS", 30, least=1, most=3600)  # else 4413
 IDLE_SECONDS = env.integer("FLOODGATE_IDLE_SECONDS", 0, least=0, most=86_400)  # else 4408; 0: never
 ALLOWED_ORIGINS = env.names("FLOODGATE_ALLOWED_ORIGINS", ())  # web pages that may connect, besides the relay's own
+DRAIN_SECONDS = env.integer("FLOODGATE_DRAIN_SECONDS", 30, least=0, most=3600)  # over which closes are spread
 ADDRESS_HANDSHAKE_PERMITS = env.integer("FLOODGATE_ADDRESS_HANDSHAKE_PERMITS", 20, least=1, most=1_000_000)  # a second
 ADDRESS_HANDSHAKE_BURST = env.integer("FLOODGATE_ADDRESS_HANDSHAKE_BURST", 40, least=0, most=1_000_000)
 PLATFORM_CA_FILE = env.text("FLOODGATE_PLATFORM_CA_FILE")  # trusted for platforms besides the system's authorities
@@ -100,6 +101,7 @@ INSTALLED_APPS = [
     "auditlog",
     "django_celery_beat",
     "tenants",
+    "relay",
     "controlplane",
 ]
 MIDDLEWARE = [
@@ -227,4 +229,10 @@ CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = {
     "rebuild client records": {"task": "tenants.tasks.rebuild_records", "schedule": crontab()},
     "purge expired tokens": {"task": "tenants.tasks.purge_expired_tokens", "schedule": crontab(minute=17)},
+    "roll up telemetry": {
+        "task": "relay.tasks.roll_up_telemetry",
+        "schedule": 5.0,  # seconds
+        "options": {"expire_seconds": 60},  # one run makes up for all that were missed
+    },
+    "forget old telemetry": {"task": "relay.tasks.forget_old_telemetry", "schedule": crontab(minute=37)},
 }

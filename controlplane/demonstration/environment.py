@@ -184,6 +184,7 @@ def variables_of(demonstration: Demonstration, variables: Mapping[str, str]) -> 
         "DATABASE_URL": f"sqlite:///{demonstration.database_file}",
         "FLOODGATE_WEB_URL": demonstration.web_url,
         "FLOODGATE_RELAY_URL": demonstration.relay_url,
+        "FLOODGATE_DRAIN_SECONDS": "1",  # Ctrl-C ends it within seconds
         "FLOODGATE_TRUSTED_PROXIES": HOST,  # the relay hands token requests on to web
     }
     if variables.get("REDIS_URL"):

@@ -7,12 +7,15 @@ import asyncio
 import gc
 import socket
 from collections.abc import Awaitable, Callable
+from types import FrameType
 from typing import Any, cast
 
 import uvicorn
+from django.conf import settings
 
 from relay.gateway.door import TAKE_OVER, ClientDoor
 from relay.gateway.drain import drain
+from relay.process.supervisor import READY
 from relay.protocol.denials import Denied, unavailable
 from relay.upstream.liveness import notice_dead_peer
 
@@ -36,14 +39,46 @@ def take_over_extension(scope: dict[str, Any]) -> TakeOver:
 
 
 class RelayServer(uvicorn.Server):
-    """A Uvicorn that ends the relay's own connections before it ends itself."""
+    """A Uvicorn that drains the relay's connections before it ends, and tells its supervisor when it is ready."""
+
+    def __init__(self, config: uvicorn.Config, drain_seconds: float) -> None:
+        """Spread the closes over ``drain_seconds``."""
+        super().__init__(config)
+        self.drain_seconds = drain_seconds
+        self.lifeline: socket.socket | None = None  # to the supervisor, where there is one
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start as Uvicorn does, then say so."""
+        self.hurry = asyncio.Event()
+        await super().startup(sockets)
+        if self.lifeline is not None:
+            self.lifeline.sendall(READY)
+            asyncio.get_running_loop().add_reader(self.lifeline, self._end_with_supervisor)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop listening, drain, then do what Uvicorn does."""
-        for server in self.servers:
-            server.close()
-        await drain(self.lifespan.state["worker"])
+        """Drain, then do what Uvicorn does.
+
+        Until the drain is over, handshakes are answered 503 with a time to come back; but where others listen on the
+        same socket, they shall have them.
+        """
+        if self.lifeline is not None:
+            asyncio.get_running_loop().remove_reader(self.lifeline)
+            for server in self.servers:
+                server.close()
+        await drain(self.lifespan.state["worker"], self.drain_seconds, self.hurry)
         await super().shutdown(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End; told a second time, do not spread the closes any further."""
+        if self.should_exit:
+            self.hurry.set()  # Python runs signal handlers between two steps of the loop's own thread
+        super().handle_exit(sig, frame)
+
+    def _end_with_supervisor(self) -> None:
+        """Nobody else would end or replace this process."""
+        if self.lifeline is not None:
+            asyncio.get_running_loop().remove_reader(self.lifeline)
+        self.should_exit = True
 
 
 def listening_socket(host: str, port: int, receive_buffer_bytes: int) -> socket.socket:
@@ -67,11 +102,13 @@ def listening_socket(host: str, port: int, receive_buffer_bytes: int) -> socket.
     return listener
 
 
-def serve(application: Application, listener: socket.socket) -> None:
-    """Run the relay on ``listener`` until SIGTERM or SIGINT."""
+def serve(application: Application, listener: socket.socket, lifeline: socket.socket | None = None) -> None:
+    """Run the relay on ``listener`` until SIGTERM or SIGINT, or until a supervisor at ``lifeline`` is gone."""
     gc.collect()
     gc.freeze()  # what lives as long as the process is not looked through again and again: 3 % of a handshake
-    relay_server(application).run(sockets=[listener])
+    server = relay_server(application)
+    server.lifeline = lifeline
+    server.run(sockets=[listener])
 
 
 def relay_server(application: Application) -> RelayServer:
@@ -90,4 +127,4 @@ def relay_server(application: Application) -> RelayServer:
         backlog=BACKLOG,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
-    return RelayServer(config)
+    return RelayServer(config, settings.DRAIN_SECONDS)

@@ -46,6 +46,10 @@ class RunningRelay:
         """Do what SIGTERM does."""
         self.server.should_exit = True
 
+    def hurry(self) -> None:
+        """Do what a second SIGTERM does."""
+        self.server.servers[0].get_loop().call_soon_threadsafe(self.server.hurry.set)
+
     def stop(self) -> None:
         """End it, and wait until it has ended."""
         self.begin_to_stop()
@@ -56,7 +60,7 @@ class RunningRelay:
 @contextmanager
 def running_relay(redis_url: str, **changes: object) -> Iterator[RunningRelay]:
     """A relay that runs as long as the block does; ``changes`` are settings that hold when it starts."""
-    limits = {"ADDRESS_HANDSHAKE_PERMITS": UNLIMITED, "ADDRESS_HANDSHAKE_BURST": UNLIMITED}
+    limits = {"ADDRESS_HANDSHAKE_PERMITS": UNLIMITED, "ADDRESS_HANDSHAKE_BURST": UNLIMITED, "DRAIN_SECONDS": 0}
     with override_settings(REDIS_URL=redis_url, **limits | changes):
         listener = listening_socket(HOST, 0, settings.RECEIVE_BUFFER_BYTES)
         server = relay_server(application)

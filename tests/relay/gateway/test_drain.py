@@ -18,11 +18,11 @@ from tests.architecture.sources import ROOT
 from tests.relay.eventually import eventually
 from tests.relay.integration import close_of, drop, raw_connection, upgrade_request
 from tests.relay.records import hourly, policy
-from tests.relay.running import HOST
+from tests.relay.running import running_relay
 from tests.relay.seen import received
 
 pytestmark = pytest.mark.asyncio
-RESTART = (1012, "drain")
+RESTART = 1012
 MIB = 1024 * 1024
 
 
@@ -52,7 +52,7 @@ async def test_f2_every_open_connection_is_told_1012_and_the_process_ends(leavin
 
     leaving.relay.begin_to_stop()
 
-    assert [await close_of(connection) for connection in connections] == [RESTART] * 5
+    assert [(await close_of(connection))[0] for connection in connections] == [RESTART] * 5
     await ended(leaving.relay)
 
 
@@ -61,7 +61,7 @@ async def test_the_platform_is_told_that_its_client_goes_away(bare, mortal_relay
 
     mortal_relay.begin_to_stop()
 
-    assert await platform.close_frame() == (1001, "drain")
+    assert (await platform.close_frame())[0] == 1001
 
 
 async def test_a_relay_without_connections_ends(mortal_relay):
@@ -79,7 +79,7 @@ async def test_what_was_sent_before_the_drain_arrives(leaving, simulator):
 
     leaving.relay.begin_to_stop()
 
-    assert await close_of(connection) == RESTART
+    assert (await close_of(connection))[0] == RESTART
     assert received(simulator)["order_gaps"] == 0
 
 
@@ -91,15 +91,43 @@ async def test_a_connection_that_waits_for_its_limit_is_told_1012_too(mortal_rel
 
     mortal_relay.begin_to_stop()
 
-    assert await client.close_frame() == RESTART
+    assert (await client.close_frame())[0] == RESTART
 
 
-async def test_a_draining_relay_listens_no_more(leaving, stuck):
+async def test_f2_a_draining_relay_goes_on_listening_and_says_when_to_come_back(leaving, stuck):
     leaving.relay.begin_to_stop()
     await eventually(lambda: leaving.relay.worker.is_draining)
 
-    with pytest.raises(ConnectionRefusedError):
-        await asyncio.open_connection(HOST, leaving.relay.port)
+    response = await leaving.refusal()
+
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+
+
+async def test_f2_closes_are_spread_and_each_client_is_told_a_time_of_its_own(relays_redis_url, integration_of):
+    with running_relay(relays_redis_url, DRAIN_SECONDS=1) as relay:
+        connections = [await integration_of(relay).connect() for _ in range(5)]
+        closing = [asyncio.create_task(close_of(connection)) for connection in connections]
+
+        relay.begin_to_stop()
+        await asyncio.wait(closing, return_when=asyncio.FIRST_COMPLETED)
+        at_once = sum(task.done() for task in closing)
+        reasons = {(await task)[1] for task in closing}
+
+    assert at_once < len(closing)
+    assert len(reasons) > 1
+    assert all(reason.startswith("drain;retry_after_ms=") for reason in reasons)
+
+
+async def test_a_second_signal_ends_the_spreading(relays_redis_url, integration_of):
+    with running_relay(relays_redis_url, DRAIN_SECONDS=3600) as relay:
+        connections = [await integration_of(relay).connect() for _ in range(3)]
+        relay.begin_to_stop()
+        await eventually(lambda: relay.worker.is_draining)
+
+        relay.hurry()
+
+        assert [(await close_of(connection))[0] for connection in connections] == [RESTART] * 3
+        await ended(relay)
 
 
 @pytest_asyncio.fixture
@@ -158,7 +186,7 @@ async def test_f3_a_client_that_goes_on_sending_does_not_keep_the_process(leavin
 
 async def test_a_worker_that_drains_without_connections_is_done_at_once(redis):
     async with running_worker() as worker:
-        await drain(worker)
+        await drain(worker, 0, asyncio.Event())
 
         assert worker.is_draining
 
@@ -174,7 +202,7 @@ async def test_f2_sigterm_drains_a_process_which_then_ends_well(relays_redis_url
             f"{address}/v2/websocket/echo", additional_headers=integration_of().headers()
         )
         process.send_signal(signal.SIGTERM)
-        assert await close_of(connection) == RESTART
+        assert (await close_of(connection))[0] == RESTART
     finally:
         if process.returncode is None:
             process.terminate()
@@ -204,4 +232,4 @@ async def test_f2_a_handshake_that_succeeds_during_the_drain_is_told_1012(leavin
     simulator.simulation.faults.remove(hang.id)
 
     assert await client.read_status() == 101
-    assert await client.close_frame() == RESTART
+    assert (await client.close_frame())[0] == RESTART

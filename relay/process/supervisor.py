@@ -1,0 +1,131 @@
+"""Several relay processes behind one listening socket: starts them, restarts the dead, replaces them one by one.
+
+The socket is this process's, and each child inherits it: a child that ends leaves no connection behind in a queue of
+its own, which with SO_REUSEPORT the kernel would reset.
+"""
+
+import asyncio
+import signal
+import socket
+import time
+from asyncio.subprocess import Process
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import structlog
+
+log = structlog.get_logger()
+READY_SECONDS = 60.0
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
+HEALTHY_SECONDS = 30.0  # a child that lived for longer is restarted at once
+READY = b"ready"
+Command = Callable[[int, int], Sequence[str]]  # from the file descriptors of the socket and of the lifeline
+
+
+@dataclass(slots=True)
+class Child:
+    """One relay process, and our end of its lifeline: it says when it is ready, and ends when we are gone."""
+
+    process: Process
+    lifeline: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+
+class Supervisor:
+    """Keeps ``processes`` children until it is told to end."""
+
+    def __init__(self, command: Command, listener: socket.socket, processes: int, end_seconds: float) -> None:
+        """``command`` starts a child; ``end_seconds`` is how long one may take to end before it is killed."""
+        self._command = command
+        self._listener = listener
+        self._end_seconds = end_seconds
+        self._children: list[Child | None] = [None] * processes
+        self._is_ending = False
+        self._rolling = asyncio.Lock()
+        self._changing = asyncio.Lock()  # who puts a child into a place
+
+    async def run(self) -> None:
+        """Start all children and keep them; SIGHUP replaces them one by one, SIGTERM and SIGINT end them."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.TaskGroup() as tasks:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, self._end_all)
+            loop.add_signal_handler(signal.SIGHUP, lambda: tasks.create_task(self._replace_all()))
+            for place in range(len(self._children)):
+                tasks.create_task(self._keep(place), name=f"relay process {place}")
+
+    async def _keep(self, place: int) -> None:
+        """Hold one place: start a child, and another when it has ended."""
+        pause_seconds = FIRST_PAUSE_SECONDS
+        while not self._is_ending:
+            began, status = time.monotonic(), None
+            async with self._changing:
+                if self._children[place] is None and not self._is_ending:
+                    self._children[place] = await self._start()
+            while (child := self._children[place]) is not None:  # a replacement takes the place while we wait
+                status = await child.process.wait()
+                if child is self._children[place]:
+                    self._children[place] = None
+            if self._is_ending:
+                return
+            pause_seconds = FIRST_PAUSE_SECONDS if time.monotonic() - began > HEALTHY_SECONDS else pause_seconds * 2
+            log.error("relay_process_ended", place=place, status=status, restarts_in_seconds=pause_seconds)
+            await asyncio.sleep(min(pause_seconds, LONGEST_PAUSE_SECONDS))
+
+    async def _start(self) -> Child:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            handed = (self._listener.fileno(), theirs.fileno())
+            process = await asyncio.create_subprocess_exec(*self._command(*handed), pass_fds=handed)
+        reader, writer = await asyncio.open_connection(sock=ours)
+        if self._is_ending:  # the signal came while it was being started
+            process.terminate()
+        return Child(process, reader, writer)
+
+    async def _replace_all(self) -> None:
+        """One after the other: the new one is ready before the old one drains, so that somebody always answers."""
+        async with self._rolling:
+            for place in range(len(self._children)):
+                if self._is_ending or not await self._replace(place):
+                    return
+            log.info("rolling_restart_done", processes=len(self._children))
+
+    async def _replace(self, place: int) -> bool:
+        async with self._changing:
+            new = await self._start()
+            is_ready = await _becomes_ready(new)
+            if is_ready:
+                former, self._children[place] = self._children[place], new
+            else:
+                log.error("rolling_restart_stopped", place=place, reason="the new process did not become ready")
+                former = new
+        if former is not None:
+            await self._end(former)
+        return is_ready
+
+    async def _end(self, child: Child) -> None:
+        with suppress(ProcessLookupError):
+            child.process.terminate()
+        ended = asyncio.create_task(child.process.wait())
+        await asyncio.wait([ended], timeout=self._end_seconds)
+        if not ended.done():
+            log.error("relay_process_killed", process_id=child.process.pid)
+            child.process.kill()
+        await ended
+        child.writer.close()
+
+    def _end_all(self) -> None:
+        """Pass the signal on; a second one tells children to hurry."""
+        self._is_ending = True
+        for child in self._children:
+            if child is not None and child.process.returncode is None:
+                child.process.terminate()
+
+
+async def _becomes_ready(child: Child) -> bool:
+    try:
+        async with asyncio.timeout(READY_SECONDS):
+            return await child.lifeline.read(len(READY)) == READY
+    except TimeoutError:
+        return False
