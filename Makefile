@@ -4,10 +4,10 @@ BIN := .venv/bin
 BOOTSTRAP := $(PYTHON) .ci/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench lock clean
+.PHONY: help demo test conformance soak lint format bench lock clean
 
 help:  ## what there is
-	@grep -E '^[a-z]+: .*##|^[a-z]+:  ##' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -E '^[a-z]+: .*##|^[a-z]+:  ##' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
 
 demo:  ## start everything on this machine; TRAFFIC=0 starts it quiet
 	@$(BOOTSTRAP) requirements.txt
@@ -15,7 +15,15 @@ demo:  ## start everything on this machine; TRAFFIC=0 starts it quiet
 
 test: lint  ## all checks and tests, at most ten minutes
 	@$(BOOTSTRAP) requirements-dev.txt chromium node
-	@$(BIN)/pytest -n 2 -m "not bench" $(ARGS)
+	@$(BIN)/pytest -n 2 -m "not bench and not conformance and not soak" $(ARGS)
+
+conformance:  ## the long rows of the WebSocket conformance table, a few minutes
+	@$(BOOTSTRAP) requirements-dev.txt
+	@$(BIN)/pytest -n 2 -m conformance $(ARGS)
+
+soak:  ## floods and restarts for minutes, with figures; nothing else should run meanwhile
+	@$(BOOTSTRAP) requirements-dev.txt
+	@$(BIN)/pytest -m soak --timeout 600 $(ARGS)
 
 lint:  ## style, types, and who may import whom
 	@$(BOOTSTRAP) requirements-dev.txt

@@ -18,10 +18,13 @@ from cryptography.hazmat.primitives.serialization import (
 from django.core.exceptions import ImproperlyConfigured
 from environ import Env
 
+from relay.platforms.addresses import LARGEST_PORT, canonical_host
+
 Value = TypeVar("Value")
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
 Names = tuple[str, ...]
+Ports = tuple[int, ...]
 
 WHOLE_NUMBER = re.compile("-?[0-9]{1,18}")
 TRUE_WORDS = ("true", "1", "yes", "on")
@@ -155,6 +158,23 @@ def parse_networks(value: str) -> Networks:
         return tuple(ip_network(name) for name in parse_names(value))
     except ValueError as refusal:
         sentence = "each must be an IP address or a network such as 10.0.0.0/8, separated by commas."
+        raise ValueError(sentence) from refusal
+
+
+def parse_ports(value: str) -> Ports:
+    """Understand ports, separated by commas."""
+    ports = parse_names(value)
+    if not ports or not all(WHOLE_NUMBER.fullmatch(port) and 1 <= int(port) <= LARGEST_PORT for port in ports):
+        raise ValueError(f"each must be a port, from 1 to {LARGEST_PORT}, separated by commas.")
+    return tuple(int(port) for port in ports)
+
+
+def parse_hosts(value: str) -> Names:
+    """Understand names of hosts and IP addresses, separated by commas, and give each in its one spelling."""
+    try:
+        return tuple(canonical_host(host) for host in parse_names(value))
+    except ValueError as refusal:
+        sentence = "each must be the name of a host or an IP address, without port or *, separated by commas."
         raise ValueError(sentence) from refusal
 
 

@@ -47,9 +47,7 @@ def log_configuration(level: str) -> dict[str, object]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"json_lines": json_lines},
-        "handlers": {
-            "stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "json_lines"}
-        },
+        "handlers": {"stdout": {"class": "controlplane.log_writer.LineWriter", "formatter": "json_lines"}},
         "root": {"handlers": ["stdout"], "level": level},
         "loggers": {name: {"level": "WARNING"} for name in TOO_OPEN},
     }

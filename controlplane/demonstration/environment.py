@@ -186,6 +186,7 @@ def variables_of(demonstration: Demonstration, variables: Mapping[str, str]) -> 
         "FLOODGATE_RELAY_URL": demonstration.relay_url,
         "FLOODGATE_DRAIN_SECONDS": "1",  # Ctrl-C ends it within seconds
         "FLOODGATE_TRUSTED_PROXIES": HOST,  # the relay hands token requests on to web
+        "FLOODGATE_PRIVATE_PLATFORM_HOSTS": HOST,  # the simulator
     }
     if variables.get("REDIS_URL"):
         return {**chosen, "REDIS_URL": variables["REDIS_URL"]}

@@ -2,12 +2,12 @@
 
 import time
 from collections import OrderedDict
-from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from asgiref.typing import HTTPScope
 from django.conf import settings
 
 from controlplane.oauth.messages import OAuthRequest, too_many
+from relay.protocol.forwarded import client_address, subscriber
 from relay.throttle.limiter import Limiter
 from relay.throttle.policy import SECOND_NS, Beyond, Counted, Scope, ZonePolicy
 from relay.throttle.verdict import Action
@@ -15,8 +15,6 @@ from relay.throttle.zone import Zone
 
 MOST_ZONES = 16_384  # 6 MiB; the least recently used is forgotten, and begins at rest if it comes again
 LARGEST_RETRY_AFTER_SECONDS = 60
-IPV6_SUBSCRIBER_BITS = 64  # one subscriber has this many addresses
-Network = IPv4Network | IPv6Network
 
 
 class ZoneTable:
@@ -73,10 +71,10 @@ class Admission:
         Raises:
             Refused: 429, it asked too often.
         """
-        forwarded_for = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
         peer = scope["client"][0] if scope["client"] else ""
-        address = client_address(peer, forwarded_for, settings.TRUSTED_PROXIES)
-        _refuse_if(self._addresses.seconds_to_wait(address, time.monotonic_ns()))
+        forwarded_for, forwarded = (_values(scope, name) for name in (b"x-forwarded-for", b"forwarded"))
+        address = client_address(peer, forwarded_for, forwarded, settings.TRUSTED_PROXIES)
+        _refuse_if(self._addresses.seconds_to_wait(subscriber(address), time.monotonic_ns()))
 
     def admit_client(self, request: OAuthRequest) -> None:
         """Charge the client id that was given, whether there is such a client or not.
@@ -87,37 +85,8 @@ class Admission:
         _refuse_if(self._clients.seconds_to_wait(request.client_id, time.monotonic_ns()))
 
 
-def client_address(peer: str, forwarded_for: list[str], trusted: tuple[Network, ...]) -> str:
-    """Who really asks: the last address that no trusted proxy of ours has vouched for.
-
-    Args:
-        peer: the other end of the socket; empty for a Unix socket.
-        forwarded_for: the values of X-Forwarded-For; believed only as far as proxies in ``trusted`` wrote them.
-        trusted: networks of our own proxies.
-    """
-    hops = [hop.strip() for value in forwarded_for for hop in value.split(",")] + [peer]
-    for hop in reversed(hops):
-        if not _is_trusted(hop, trusted):
-            return _subscriber(hop)
-    return _subscriber(hops[0])
-
-
-def _is_trusted(hop: str, trusted: tuple[Network, ...]) -> bool:
-    try:
-        address = ip_address(hop)
-    except ValueError:
-        return False
-    return any(address in network for network in trusted)
-
-
-def _subscriber(hop: str) -> str:
-    try:
-        address = ip_address(hop)
-    except ValueError:
-        return "unknown"  # all that can't be told apart shares one zone
-    if address.version == 4:  # noqa: PLR2004 - IPv4
-        return str(address)
-    return str(address.ipv4_mapped or IPv6Network((int(address), IPV6_SUBSCRIBER_BITS), strict=False).network_address)
+def _values(scope: HTTPScope, name: bytes) -> list[str]:
+    return [value.decode("latin-1") for known, value in scope["headers"] if known == name]
 
 
 def _refuse_if(seconds: int) -> None:

@@ -18,6 +18,7 @@ from relay.protocol.denials import (
     too_many,
     varied,
 )
+from relay.protocol.forwarded import subscriber
 from relay.store.client_records import ChannelRecord, ClientRecord
 from relay.throttle.cap import first_full
 from relay.throttle.limiter import FrameLimits, Limiter, SessionLimits
@@ -59,7 +60,7 @@ class Admission:
             Denied: too many came from there.
         """
         now_ns = time.monotonic_ns()
-        key = ZoneKey(Scope.ADDRESS, address, ADDRESS_POLICY, self._address_policy.name)
+        key = ZoneKey(Scope.ADDRESS, subscriber(address), ADDRESS_POLICY, self._address_policy.name)
         verdict = Limiter([self.zones.zone(key, self._address_policy, now_ns)]).admit(now_ns)
         if verdict.action is Action.REJECT:
             raise Denied(_too_many(self._address_policy, verdict.wait_ns, address))

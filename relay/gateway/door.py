@@ -9,12 +9,23 @@ from urllib.parse import unquote
 
 import h11
 import structlog
+from django.conf import settings
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
-from relay.protocol.denials import Denial, Denied, draining, failed, frames_too_early, handshake_too_slow, head_refused
+from relay.protocol.denials import (
+    Denial,
+    Denied,
+    draining,
+    failed,
+    frames_too_early,
+    handshake_too_slow,
+    head_refused,
+    relay_full,
+)
+from relay.protocol.forwarded import client_address
 from relay.protocol.handshake import accept_value, acceptance, refusal, wants_websocket
 from relay.protocol.heads import Head, Headers, HeadInvalid, HeadReader, parsed_request
 from relay.splicing.session import LINGER_SECONDS
@@ -22,14 +33,19 @@ from relay.splicing.session import LINGER_SECONDS
 log = structlog.get_logger()
 TAKE_OVER = "floodgate.take_over"
 HANDSHAKE_DEADLINE_SECONDS = 5.0
+FORWARDED = (b"x-forwarded-for", b"forwarded")
 LINGER_BYTES = 1024 * 1024
 Message = dict[str, Any]
+Client = tuple[str, int]  # address and port
 
 
 class ClientDoor(asyncio.Protocol):
     """One client's socket from its first byte until somebody else reads it, or it was refused and is gone.
 
     Uvicorn makes one for each connection. It asks for this constructor, asyncio's methods, and ``shutdown``.
+
+    Attributes:
+        client: whose it is, where a proxy told; else it is the socket's other end.
     """
 
     __slots__ = (
@@ -46,6 +62,7 @@ class ClientDoor(asyncio.Protocol):
         "_task",
         "_timer",
         "_transport",
+        "client",
     )
 
     def __init__(
@@ -62,6 +79,7 @@ class ClientDoor(asyncio.Protocol):
         self._is_answered = False
         self._is_reused = False
         self._passed_over_bytes = 0
+        self.client: Client | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the head of a request, and no longer than the deadline."""
@@ -115,24 +133,38 @@ class ClientDoor(asyncio.Protocol):
 
     def _open(self, head: Head, early: bytes) -> None:
         """Begin the handshake, or have Uvicorn answer what is none."""
+        client = self._client(head)
         if not wants_websocket(head):
-            self._hand_over_to_http()
+            self._hand_over_to_http(client)
             return
         accept = accept_value(head)
         if early:
             raise Denied(frames_too_early())
+        short_of = self._app_state["worker"].refuses(len(self._connections))
+        if short_of:
+            raise Denied(relay_full(short_of))
         self._timer.cancel()
         self._transport.pause_reading()
         self._reader = HeadReader()
         self._headers = head.headers
-        self._task = self._loop.create_task(self._shake_hands(_scope(head, self._transport), accept))
+        self._task = self._loop.create_task(self._shake_hands(_scope(head, self._transport, client), accept))
         self._server_state.tasks.add(self._task)
         self._task.add_done_callback(self._server_state.tasks.discard)
 
-    def _hand_over_to_http(self) -> None:
+    def _client(self, head: Head) -> Client:
+        """Whose the request is: as far as our own proxies vouch for it."""
+        client = self.client or get_remote_addr(self._transport) or ("", 0)
+        if not settings.TRUSTED_PROXIES:
+            return client
+        told = [[value.decode("latin-1") for value in head.values(name)] for name in FORWARDED]
+        address = client_address(client[0], *told, trusted=settings.TRUSTED_PROXIES)
+        return client if address == client[0] else (address, 0)
+
+    def _hand_over_to_http(self, client: Client) -> None:
         self._leave()
         protocol = RequestProtocol(self._config, self._server_state, self._app_state)
         protocol.connection_made(self._transport)
+        protocol.client = client
         self._transport.set_protocol(protocol)
         protocol.data_received(self._reader.received)
 
@@ -172,6 +204,7 @@ class ClientDoor(asyncio.Protocol):
         protocol.connection_made(self._transport)
 
     def _refuse(self, denial: Denial) -> None:
+        self._app_state["worker"].counters.handshakes["", "", denial.code] += 1
         self._write_refusal(denial.status, denial.all_headers(), denial.body())
 
     def _write_refusal(self, status: int, headers: Headers, body: bytes) -> None:
@@ -226,7 +259,7 @@ async def _receive() -> Message:
     return {"type": "websocket.connect"}
 
 
-def _scope(head: Head, transport: asyncio.Transport) -> Message:
+def _scope(head: Head, transport: asyncio.Transport, client: Client) -> Message:
     """The handshake as ASGI describes it, less what the server adds."""
     raw_path, _, query = head.first[1].partition(b"?")
     return {
@@ -235,7 +268,7 @@ def _scope(head: Head, transport: asyncio.Transport) -> Message:
         "http_version": "1.1",
         "scheme": "wss" if is_ssl(transport) else "ws",
         "server": get_local_addr(transport),
-        "client": get_remote_addr(transport),
+        "client": client,
         "root_path": "",
         "path": unquote(raw_path.decode()),
         "raw_path": raw_path,

@@ -1,5 +1,6 @@
 """The relay's HTTP paths: health, metrics, and the token path, which is throttled here and answered by web."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -9,13 +10,14 @@ from django.conf import settings
 
 from relay.gateway.consumer import Receive, Scope, Send
 from relay.gateway.worker import Worker
-from relay.protocol.denials import Denial, Denied, unavailable, upgrade_required
-from relay.store.pool import StoreUnavailable
-from relay.telemetry.metrics import CONTENT_TYPE, metrics_page
+from relay.protocol.denials import Denial, Denied, handshake_too_slow, unavailable, upgrade_required
+from relay.store.pool import StoreUnavailable, answer_to
+from relay.telemetry.metrics import CONTENT_TYPE, ProcessState, metrics_page
 
 log = structlog.get_logger()
 WEBSOCKET_PATHS = "/v2/websocket/", "/realtime/"
 TOKEN_PATH = "/oauth/token"  # noqa: S105
+BODY_SECONDS = 5.0  # for the whole of it
 LARGEST_TOKEN_REQUEST_BYTES = 16 * 1024
 PASSED_TO_WEB = ("authorization", "content-type")
 PASSED_BACK = ("content-type", "cache-control", "pragma", "www-authenticate", "retry-after")
@@ -39,7 +41,7 @@ async def http_door(scope: Scope, receive: Receive, send: Send) -> None:
     elif path == "/readyz":
         await _answer_readiness(worker, send)
     elif path == "/metrics":
-        await _answer(send, 200, CONTENT_TYPE, metrics_page(worker.counters))
+        await _answer(send, 200, CONTENT_TYPE, metrics_page(worker.counters, _state(worker)))
     elif path.startswith(WEBSOCKET_PATHS):
         await _refuse(send, upgrade_required())
     else:
@@ -47,10 +49,14 @@ async def http_door(scope: Scope, receive: Receive, send: Send) -> None:
         await _answer(send, 404, JSON, json.dumps({"detail": detail}).encode())
 
 
+def _state(worker: Worker) -> ProcessState:
+    return ProcessState(worker.watchdog.longest_lag_seconds, worker.resources.memory_bytes, worker.is_draining)
+
+
 async def _answer_readiness(worker: Worker, send: Send) -> None:
     checks = {"draining": "yes" if worker.is_draining else "no", "redis": "ok"}
     try:
-        await worker.redis.ping()
+        await answer_to(worker.redis.ping)
     except StoreUnavailable as error:
         checks["redis"] = type(error).__name__
     is_ready = not worker.is_draining and checks["redis"] == "ok"
@@ -61,7 +67,8 @@ async def _answer_readiness(worker: Worker, send: Send) -> None:
 async def _forward_token_request(worker: Worker, scope: Scope, receive: Receive, send: Send) -> None:
     try:
         worker.admission.admit_address(scope["client"][0])
-        body = await _read_body(receive)
+        async with asyncio.timeout(BODY_SECONDS):
+            body = await _read_body(receive)
         if body is None:
             await _answer(
                 send, 413, JSON, b'{"error": "invalid_request", "error_description": "The body is too long."}'
@@ -70,6 +77,8 @@ async def _forward_token_request(worker: Worker, scope: Scope, receive: Receive,
         await _ask_web(worker, scope, body, send)
     except SenderLeft:
         return
+    except TimeoutError:
+        await _refuse(send, handshake_too_slow(BODY_SECONDS))
     except Denied as denied:
         await _refuse(send, denied.denial)
 

@@ -6,9 +6,9 @@ from typing import Any
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.urls import re_path
 
+from relay.gateway.background import running_worker
 from relay.gateway.consumer import Receive, RelayConsumer, Scope, Send, unknown_path
 from relay.gateway.http import http_door
-from relay.gateway.worker import running_worker
 
 CHANNEL = r"(?P<channel>[a-z0-9][a-z0-9_-]{0,63})"
 TENANT = r"(?P<tenant>[a-z0-9-]{1,64})"

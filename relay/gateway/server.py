@@ -6,6 +6,7 @@ Uvicorn's classes are subclassed here and in door.py, nowhere else; its version 
 import asyncio
 import gc
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
 from types import FrameType
 from typing import Any, cast
@@ -15,6 +16,7 @@ from django.conf import settings
 
 from relay.gateway.door import TAKE_OVER, ClientDoor
 from relay.gateway.drain import drain
+from relay.gateway.front import FrontDoor
 from relay.process.supervisor import READY
 from relay.protocol.denials import Denied, unavailable
 from relay.upstream.liveness import notice_dead_peer
@@ -45,12 +47,18 @@ class RelayServer(uvicorn.Server):
         """Spread the closes over ``drain_seconds``."""
         super().__init__(config)
         self.drain_seconds = drain_seconds
+        self.tls = tls_context()
+        self.front: FrontDoor | None = None
         self.lifeline: socket.socket | None = None  # to the supervisor, where there is one
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start as Uvicorn does, then say so."""
         self.hurry = asyncio.Event()
-        await super().startup(sockets)
+        if sockets and (self.tls or settings.PROXY_PROTOCOL):
+            await super().startup([])
+            self.front = FrontDoor(sockets[0], self.tls, self._make_door)
+        else:
+            await super().startup(sockets)
         if self.lifeline is not None:
             self.lifeline.sendall(READY)
             asyncio.get_running_loop().add_reader(self.lifeline, self._end_with_supervisor)
@@ -63,9 +71,9 @@ class RelayServer(uvicorn.Server):
         """
         if self.lifeline is not None:
             asyncio.get_running_loop().remove_reader(self.lifeline)
-            for server in self.servers:
-                server.close()
+            await self._accept_no_more()
         await drain(self.lifespan.state["worker"], self.drain_seconds, self.hurry)
+        await self._accept_no_more()
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -73,6 +81,15 @@ class RelayServer(uvicorn.Server):
         if self.should_exit:
             self.hurry.set()  # Python runs signal handlers between two steps of the loop's own thread
         super().handle_exit(sig, frame)
+
+    async def _accept_no_more(self) -> None:
+        for server in self.servers:
+            server.close()
+        if self.front is not None:
+            await self.front.aclose()
+
+    def _make_door(self) -> ClientDoor:
+        return ClientDoor(self.config, self.server_state, self.lifespan.state)
 
     def _end_with_supervisor(self) -> None:
         """Nobody else would end or replace this process."""
@@ -109,6 +126,21 @@ def serve(application: Application, listener: socket.socket, lifeline: socket.so
     server = relay_server(application)
     server.lifeline = lifeline
     server.run(sockets=[listener])
+
+
+def tls_context() -> ssl.SSLContext | None:
+    """What clients' connections are encrypted with, where a certificate is set.
+
+    Raises:
+        OSError: certificate and key can't be read, or don't belong together.
+    """
+    if not settings.TLS_CERTIFICATE_FILE:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    context.load_cert_chain(settings.TLS_CERTIFICATE_FILE, settings.TLS_KEY_FILE or None)
+    return context
 
 
 def relay_server(application: Application) -> RelayServer:

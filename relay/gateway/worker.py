@@ -1,31 +1,25 @@
 """What one relay process holds: started and ended with it, and reached by consumers through their scope's state."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import aiohttp
-import structlog
 from django.conf import settings
 
 from relay.gateway.admission import Admission, ScopeIds
 from relay.gateway.authentication import Identity, TokenVerifier
 from relay.gateway.policies import ClientKey, Policies
+from relay.process.resources import Resources
+from relay.process.watchdog import Watchdog
 from relay.protocol.close_codes import CloseCode, close_reason
 from relay.splicing.bounds import Bounds
 from relay.splicing.session import Session, Surroundings
 from relay.store.client_records import ClientRecord
 from relay.store.pool import on_loop
 from relay.telemetry.counters import Counters
-from relay.telemetry.flush import flush_every_second
 from relay.upstream.tokens import PlatformTokens
-
-log = structlog.get_logger()
-SWEEP_SECONDS = 10.0
-INSPECT_SECONDS = 1.0
-INSPECTED_A_TURN = 256
-CANCEL_AGAIN_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,7 +37,7 @@ class Worker:
     """The parts of one relay process, made inside its event loop."""
 
     def __init__(self) -> None:
-        """Make all parts; ``running`` starts and ends what runs beside the connections."""
+        """Make all parts; background.py starts and ends what runs beside the connections."""
         self.redis = on_loop()
         self.http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10, connect=5))
         self.verifier = TokenVerifier(settings.VERIFICATION_KEY, settings.WEB_URL)
@@ -52,6 +46,8 @@ class Worker:
         self.platform_tokens = PlatformTokens(self.http)
         self.counters = Counters()
         self.around = Surroundings(self.counters, _bounds())
+        self.resources = Resources(settings.MEMORY_LIMIT_BYTES)
+        self.watchdog = Watchdog()
         self.connections: set[Connection] = set()
         self._here: dict[ClientKey, int] = {}  # connections, and handshakes under way
         self.is_draining = False
@@ -88,6 +84,10 @@ class Worker:
             self.counters.open_connections[key] -= 1
             if not self.connections:
                 self._is_empty.set()
+
+    def refuses(self, newcomers: int) -> str:
+        """What is short for one more connection, where so many have not been decided on: see Resources."""
+        return self.resources.refuses(newcomers + 2 * len(self.connections))
 
     async def wait_until_empty(self) -> None:
         """Wait until no connection is open."""
@@ -126,51 +126,6 @@ class Worker:
         else:
             connection.session.adopt(self.admission.limits(record, channel, connection.scope_ids))
 
-    async def inspect(self) -> None:
-        """Look at each session once a second, for ever, a few at a time: thousands would keep messages waiting."""
-        while True:
-            await asyncio.sleep(INSPECT_SECONDS)
-            for number, connection in enumerate(list(self.connections), start=1):
-                connection.session.inspect()
-                if not number % INSPECTED_A_TURN:
-                    await asyncio.sleep(0)
-
-    async def sweep(self) -> None:
-        """Forget zones at rest, for ever."""
-        while True:
-            await asyncio.sleep(SWEEP_SECONDS)
-            self.admission.forget_those_at_rest()
-
-
-@asynccontextmanager
-async def running_worker() -> AsyncIterator[Worker]:
-    """A worker that follows announcements and flushes its counters until the end."""
-    worker = Worker()
-    tasks = [
-        asyncio.create_task(worker.policies.follow(), name="follow announcements"),
-        asyncio.create_task(flush_every_second(worker.redis, worker.counters), name="flush counters"),
-        asyncio.create_task(worker.inspect(), name="inspect sessions"),
-        asyncio.create_task(worker.sweep(), name="sweep zones"),
-    ]
-    for task in tasks:
-        task.add_done_callback(_tell_if_it_failed)
-    try:
-        yield worker
-    finally:
-        await end_tasks(tasks)
-        await worker.platform_tokens.aclose()
-        await worker.http.close()
-        await worker.redis.aclose()
-
-
-async def end_tasks(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Cancel until all have ended: in Python 3.11, asyncio.wait_for loses a cancellation that comes as it completes."""
-    pending = set(tasks)
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_SECONDS)
-
 
 def _bounds() -> Bounds:
     return Bounds(
@@ -179,8 +134,3 @@ def _bounds() -> Bounds:
         slow_reader_seconds=settings.SLOW_READER_SECONDS,
         idle_seconds=settings.IDLE_SECONDS,
     )
-
-
-def _tell_if_it_failed(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        log.error("background_task_failed", task=task.get_name(), exc_info=task.exception())

@@ -12,6 +12,7 @@ BEARER = 'Bearer realm="floodgate"'
 UNQUOTABLE = re.compile(r"[^ !#-\[\]-~]")  # RFC 6750, section 3; the strings of RFC 9651 allow no more
 LARGEST_SPREAD_SECONDS = 3  # between clients: those that obey to the second would come back together
 DRAIN_RETRY_SECONDS = 1
+FULL_RETRY_SECONDS = 5
 LARGEST_RETRY_AFTER_SECONDS = 60  # a vendor's Python SDK sleeps for as long as it is told
 
 
@@ -160,6 +161,11 @@ def platform_refused(detail: str) -> Denial:
 def unavailable(code: str, detail: str, retry_after_seconds: int) -> Denial:
     """503 with a time to come back: the platform or the relay can't serve now."""
     return Denial(503, code, detail, (("retry-after", str(_believable(retry_after_seconds))),))
+
+
+def relay_full(short_of: str) -> Denial:
+    """503 because this process has no room for one more; ``short_of`` is memory or files."""
+    return unavailable("relay_full", f"This relay process is short of {short_of}. Come back later.", FULL_RETRY_SECONDS)
 
 
 def draining() -> Denial:

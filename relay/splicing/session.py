@@ -96,6 +96,11 @@ class Session:
         elif bounds.idle_seconds and _lasts(self._quiet_since_ns, now_ns, bounds.idle_seconds):
             self.close(CloseCode.IDLE, close_reason("idle", seconds=bounds.idle_seconds))
 
+    @property
+    def buffered_bytes(self) -> int:
+        """What was taken from one side and has not gone to the other."""
+        return sum(side.transport.get_write_buffer_size() for side in (self.client, self.platform))
+
     def close(self, code: CloseCode, reason: str) -> None:
         """End the connection: the client is told ``code`` and ``reason``, the platform that its client goes away."""
         if self._is_closing or self._ended.done():

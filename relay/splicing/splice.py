@@ -205,8 +205,8 @@ class Splice(asyncio.Protocol):
         self._counter.messages += walked.messages
         self._counter.control_frames += walked.control_frames
         self._write(chunk, written, walked.judged)
-        if walked.judged >= len(chunk):
-            return True
+        if walked.judged >= len(chunk) or self._scanner.close_was_read:
+            return True  # what comes behind a Close frame is not read any more (RFC 6455, section 1.4)
         if walked.violation is not None:
             self._is_unreadable = True
             self._session.side_violated(self, walked.violation)

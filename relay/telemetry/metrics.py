@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import django
 from prometheus_client import CollectorRegistry
@@ -17,25 +18,39 @@ FLOW_LABELS = ("tenant", "client", "channel", "direction")
 HELD_LABELS = tuple(str(bound_ms / 1000) for bound_ms in HELD_BOUNDS_MS)
 
 
-def metrics_page(counters: Counters) -> bytes:
+@dataclass(frozen=True, slots=True)
+class ProcessState:
+    """How the process itself is."""
+
+    loop_lag_seconds: float
+    memory_bytes: int
+    is_draining: bool
+
+
+def metrics_page(counters: Counters, state: ProcessState) -> bytes:
     """All metrics of this process in Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(CounterCollector(counters))
+    registry.register(CounterCollector(counters, state))
     return generate_latest(registry)
 
 
 class CounterCollector(Collector):
     """Shows counters as metrics."""
 
-    def __init__(self, counters: Counters) -> None:
-        """Read ``counters`` whenever Prometheus asks."""
+    def __init__(self, counters: Counters, state: ProcessState) -> None:
+        """Show what is counted, and how the process is, as of now."""
         self._counters = counters
+        self._state = state
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric family."""
         yield InfoMetricFamily(
             "floodgate_build", "Versions.", {"python": platform.python_version(), "django": django.get_version()}
         )
+        lag = "The longest time for which the event loop was late since the process began."
+        yield GaugeMetricFamily("floodgate_loop_lag_seconds", lag, self._state.loop_lag_seconds)
+        yield GaugeMetricFamily("floodgate_memory_bytes", "Memory of the process.", self._state.memory_bytes)
+        yield GaugeMetricFamily("floodgate_draining", "1 while the process drains.", self._state.is_draining)
         yield from self._flow_metrics()
         connections = GaugeMetricFamily("floodgate_connections", "Open connections.", labels=("tenant", "client"))
         for connected, count in self._counters.open_connections.items():

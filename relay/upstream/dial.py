@@ -56,12 +56,12 @@ async def _open(tokens: PlatformTokens, channel: ChannelRecord, offers: LinkTarg
     connection = channel.platform_connection
     token = await tokens.token_for(connection)
     try:
-        return await open_link(_target(channel, offers, token))
+        return await open_link(_target(channel, offers, token), tokens.resolver)
     except LinkRefused as error:
         if refusal_of(error.status) is not Refusal.CREDENTIAL:
             raise
     tokens.forget(connection, token)  # it may have been revoked: a new one decides
-    return await open_link(_target(channel, offers, await tokens.token_for(connection)))
+    return await open_link(_target(channel, offers, await tokens.token_for(connection)), tokens.resolver)
 
 
 def _target(channel: ChannelRecord, offers: LinkTarget, token: str) -> LinkTarget:

@@ -6,15 +6,15 @@ import ssl
 from dataclasses import dataclass, field, replace
 from typing import cast
 
-from websockets.exceptions import InvalidURI
-from websockets.headers import build_host
-from websockets.uri import WebSocketURI, parse_uri
+from websockets.uri import parse_uri
 
+from relay.platforms.addresses import WEBSOCKET, Endpoint
 from relay.protocol.handshake import SWITCHING_PROTOCOLS, opening, read_answer
 from relay.protocol.heads import Head, HeadInvalid, HeadReader
+from relay.upstream.connecting import CONNECT_SECONDS, connect_to_first
 from relay.upstream.liveness import notice_dead_peer
+from relay.upstream.resolver import NoAddress, Resolver
 
-CONNECT_SECONDS = 5.0
 HANDSHAKE_SECONDS = 10.0
 KEY_BYTES = 16
 
@@ -65,18 +65,19 @@ class Link:
             receiver.data_received(early)
 
 
-async def open_link(target: LinkTarget) -> Link:
-    """Connect, shake hands, and stop reading.
+async def open_link(target: LinkTarget, resolver: Resolver) -> Link:
+    """Connect to an address that ``resolver`` allows, shake hands, and stop reading.
 
     Raises:
         LinkRefused: the platform answered with another status than 101.
-        LinkFailed: no connection, no valid certificate, no answer in time, or one that makes no sense.
+        LinkFailed: no address that is allowed, no connection, no valid certificate, no answer in time, or one that
+            makes no sense.
     """
     try:
-        uri = parse_uri(target.url)
-    except (InvalidURI, ValueError) as error:
-        raise LinkFailed("the platform connection's address is no WebSocket address") from error
-    transport, dialog = await _connect(uri, target)
+        endpoint = resolver.endpoint(target.url, WEBSOCKET)
+    except NoAddress as error:
+        raise LinkFailed(f"no connection: {error}") from error
+    transport, dialog = await _connect(endpoint, target, resolver)
     try:
         async with asyncio.timeout(HANDSHAKE_SECONDS):
             status, head = await dialog.answer
@@ -97,30 +98,24 @@ async def open_link(target: LinkTarget) -> Link:
     )
 
 
-async def _connect(uri: WebSocketURI, target: LinkTarget) -> tuple[asyncio.Transport, "_Dialog"]:
-    loop = asyncio.get_running_loop()
-    dialog = _Dialog(uri, target)
+async def _connect(endpoint: Endpoint, target: LinkTarget, resolver: Resolver) -> tuple[asyncio.Transport, "_Dialog"]:
+    resource, tls = parse_uri(target.url).resource_name, target.tls if endpoint.is_secure else None
     try:
+        addresses = await resolver.addresses(endpoint)
         async with asyncio.timeout(CONNECT_SECONDS):
-            return await loop.create_connection(
-                lambda: dialog,
-                uri.host,
-                uri.port,
-                ssl=target.tls if uri.secure else None,
-                server_hostname=uri.host if uri.secure else None,
-            )
+            return await connect_to_first(addresses, endpoint, lambda: _Dialog(endpoint, resource, target), tls)
     except TimeoutError as error:
-        raise LinkFailed(f"no connection to {uri.host}:{uri.port} within {CONNECT_SECONDS:g} s") from error
-    except (OSError, ValueError) as error:  # refused, unreachable, no such host or none at all, not trusted
-        raise LinkFailed(f"no connection to {uri.host}:{uri.port}: {error}") from error
+        raise LinkFailed(f"no connection to {endpoint} within {CONNECT_SECONDS:g} s") from error
+    except (NoAddress, OSError) as error:  # not allowed, unknown, refused, unreachable, not trusted
+        raise LinkFailed(f"no connection to {endpoint}: {error}") from error
 
 
 class _Dialog(asyncio.Protocol):
     """The handshake itself: one request out, one answer's head in. What follows it is the session's."""
 
-    def __init__(self, uri: WebSocketURI, target: LinkTarget) -> None:
-        host = build_host(uri.host, uri.port, uri.secure)
-        self._request, self._accept = opening(host, uri.resource_name, os.urandom(KEY_BYTES), _headers(target))
+    def __init__(self, endpoint: Endpoint, resource: str, target: LinkTarget) -> None:
+        key = os.urandom(KEY_BYTES)
+        self._request, self._accept = opening(endpoint.host_header, resource, key, _headers(target))
         self._reader = HeadReader()
         self.early = b""
         self.answer: asyncio.Future[tuple[int, Head]] = asyncio.get_running_loop().create_future()

@@ -5,7 +5,6 @@ Keeping and sharing what was got is tokens.py's.
 
 import asyncio
 import time
-from contextlib import AbstractAsyncContextManager
 
 import aiohttp
 import msgspec
@@ -20,6 +19,8 @@ from relay.platforms.answers import (
 )
 from relay.platforms.tokens import read_token, retry_after_seconds
 from relay.store.client_records import Platform, PlatformConnectionRecord
+from relay.upstream.platform_http import PlatformHttp
+from relay.upstream.resolver import NoAddress, Resolver
 from relay.upstream.tls import CertificateUnusable, tls_context
 from tenants.encryption import CredentialUnreadable, decrypt_credential
 
@@ -37,41 +38,43 @@ class TokenUnavailable(Exception):
         self.retry_after_seconds = retry_after_seconds
 
 
-async def request_token(http: aiohttp.ClientSession, connection: PlatformConnectionRecord) -> PlatformToken:
-    """A new token of the platform.
+async def request_token(
+    http: aiohttp.ClientSession, resolver: Resolver, connection: PlatformConnectionRecord
+) -> PlatformToken:
+    """A new token of the platform, asked for at addresses that ``resolver`` allows.
 
     Raises:
         TokenUnavailable: the platform refused, could not be reached, or answered with no token.
     """
     try:
         async with asyncio.timeout(REQUEST_SECONDS):
-            return await _request(http, connection)
+            return await _request(http, resolver, connection)
     except CredentialIncomplete as error:
         raise TokenUnavailable(str(error), refusal=Refusal.CREDENTIAL) from error
     except (TokenAnswerUnusable, CredentialUnreadable, CertificateUnusable) as error:
         raise TokenUnavailable(str(error), refusal=Refusal.OTHER) from error
-    except (aiohttp.InvalidURL, UnicodeError) as error:  # no address, and its text would repeat it
-        why = "the address of the token endpoint can't be used"
-        raise TokenUnavailable(why, refusal=Refusal.UNAVAILABLE) from error
+    except NoAddress as error:
+        raise TokenUnavailable(f"no token endpoint: {error}", refusal=Refusal.UNAVAILABLE) from error
     except (TimeoutError, aiohttp.ClientError) as error:
         why = str(error) or f"no answer within {REQUEST_SECONDS:g} s"
         raise TokenUnavailable(why, refusal=Refusal.UNAVAILABLE) from error
 
 
-async def _request(http: aiohttp.ClientSession, connection: PlatformConnectionRecord) -> PlatformToken:
+async def _request(
+    http: aiohttp.ClientSession, resolver: Resolver, connection: PlatformConnectionRecord
+) -> PlatformToken:
     credential = msgspec.structs.asdict(decrypt_credential(connection.encrypted_credential))
-    tls = tls_context(connection.ca_certificate)
+    platform = PlatformHttp(http, resolver, tls_context(connection.ca_certificate))
     if connection.platform is Platform.CXONE:
-        document = await _read(http.get(connection.token_url, ssl=tls, allow_redirects=False))
+        document = await _read(await platform.get(connection.token_url))
         request = cxone.token_request(cxone.token_endpoint(document), credential)
     else:
         request = genesys.token_request(connection.token_url, credential)
-    asked = http.post(request.url, data=request.form, headers=request.headers, ssl=tls, allow_redirects=False)
-    return read_token(await _read(asked))
+    return read_token(await _read(await platform.post(request)))
 
 
-async def _read(asked: AbstractAsyncContextManager[aiohttp.ClientResponse]) -> bytes:
-    async with asked as answer:
+async def _read(answer: aiohttp.ClientResponse) -> bytes:
+    async with answer:
         body = await _bounded(answer.content)
         if answer.status == 200:  # noqa: PLR2004
             return body

@@ -13,6 +13,7 @@ import aiohttp
 
 from relay.platforms.answers import PlatformToken
 from relay.store.client_records import Platform, PlatformConnectionRecord
+from relay.upstream.resolver import Resolver
 from relay.upstream.token_requests import TokenUnavailable, request_token
 
 USED_PART_OF_LIFE = 0.8  # asked for anew after that, while the old one still works
@@ -57,9 +58,13 @@ class _Failed:
 
 @dataclass(slots=True)
 class PlatformTokens:
-    """One token for each platform connection. Times are of the monotonic clock, in seconds."""
+    """One token for each platform connection. Times are of the monotonic clock, in seconds.
+
+    ``resolver`` says to which addresses tokens' requests go, and links too.
+    """
 
     http: aiohttp.ClientSession
+    resolver: Resolver = field(default_factory=Resolver)
     _kept: dict[str, _Kept] = field(default_factory=dict)
     _failed: dict[str, _Failed] = field(default_factory=dict)
     _asking: dict[Source, asyncio.Task[PlatformToken]] = field(default_factory=dict)
@@ -91,6 +96,7 @@ class PlatformTokens:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.resolver.aclose()
 
     async def _new_token(self, connection: PlatformConnectionRecord, source: Source, now: float) -> str:
         failed = self._failed.get(connection.id)
@@ -106,7 +112,7 @@ class PlatformTokens:
 
     async def _ask(self, connection: PlatformConnectionRecord, source: Source) -> PlatformToken:
         try:
-            token = await request_token(self.http, connection)
+            token = await request_token(self.http, self.resolver, connection)
         except TokenUnavailable as error:
             until = time.monotonic() + (error.retry_after_seconds or AFTER_FAILURE_SECONDS)
             self._failed[connection.id] = _Failed(source, error, until)

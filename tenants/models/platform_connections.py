@@ -3,11 +3,12 @@
 import ssl
 import uuid
 from typing import ClassVar
-from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 
+from relay.platforms.addresses import HTTP, WEBSOCKET, AddressRefused, Schemes
 from relay.store.client_records import Platform
 from tenants.models.visibility import OwnedQuerySet, refuse_other_tenants
 
@@ -39,27 +40,23 @@ CXONE_SOCKET_URL = "wss://api.nice-incontact.com/realtime/{tenant}/{channel}"
 
 
 def validate_http_url(address: str) -> None:
-    """Refuse what is no absolute HTTP address. A host may be a bare name, as inside a cluster.
+    """Refuse an HTTP address where no platform may be. What its host resolves to is judged when it is connected to.
 
     Raises:
         ValidationError: with what is allowed.
     """
-    if not _is_whole(address, "http", "https"):
-        raise ValidationError("Enter an address that begins with https:// or http:// and a host, without a user name.")
+    _refuse_where_no_platform_may_be(address, HTTP)
 
 
-def _is_whole(address: str, *schemes: str) -> bool:
-    """Tell whether an address can be connected to, as far as that can be told without trying."""
+def _refuse_where_no_platform_may_be(address: str, schemes: Schemes) -> None:
     try:
-        parts = urlsplit(address)
-        host = (parts.hostname or "").encode("idna")
-        return parts.scheme in schemes and bool(host) and parts.port != 0 and parts.username is None
-    except ValueError:  # a port beyond 65535, half an IPv6 address, an empty label
-        return False
+        settings.PLATFORM_ADDRESSES.endpoint(address, schemes)
+    except AddressRefused as refusal:
+        raise ValidationError(str(refusal)) from refusal
 
 
 def validate_socket_template(template: str) -> None:
-    """Refuse a template that is no WebSocket address, or that has placeholders nobody fills.
+    """Refuse a template of addresses where no platform may be, or with placeholders that nobody fills.
 
     Raises:
         ValidationError: with what is allowed.
@@ -68,8 +65,7 @@ def validate_socket_template(template: str) -> None:
         address = template.format(region="region.example", tenant="tenant", channel="channel")
     except (KeyError, IndexError, ValueError, AttributeError) as error:
         raise ValidationError("Only {region}, {tenant} and {channel} can stand in the address.") from error
-    if not _is_whole(address, "ws", "wss"):
-        raise ValidationError("Enter an address that begins with wss:// or ws:// and a host, without a user name.")
+    _refuse_where_no_platform_may_be(address, WEBSOCKET)
     if "{channel}" not in template:
         raise ValidationError("Write {channel} where the platform's channel belongs.")
 

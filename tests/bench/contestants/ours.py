@@ -50,6 +50,7 @@ def _environment(database: Path, redis_url: str) -> dict[str, str]:
         "FLOODGATE_SIGNING_KEY": new_signing_key(),
         "DATABASE_URL": f"sqlite:///{database}",
         "REDIS_URL": redis_url,
+        "FLOODGATE_PRIVATE_PLATFORM_HOSTS": "127.0.0.1",
         # All clients of the load come from one address; the client's own handshake zone is on.
         "FLOODGATE_ADDRESS_HANDSHAKE_PERMITS": _NO_LIMIT,
         "FLOODGATE_ADDRESS_HANDSHAKE_BURST": _NO_LIMIT,

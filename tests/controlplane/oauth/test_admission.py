@@ -3,7 +3,8 @@ from ipaddress import ip_network
 import pytest
 
 from controlplane.oauth import admission
-from controlplane.oauth.admission import ZoneTable, client_address
+from controlplane.oauth.admission import Admission, ZoneTable
+from controlplane.oauth.messages import Refused
 from relay.throttle.policy import SECOND_NS, Scope
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
@@ -52,20 +53,47 @@ def test_the_table_stays_bounded_and_forgets_the_least_used(table, monkeypatch):
     assert table.seconds_to_wait("busy", now_ns=0) == 1
 
 
-@pytest.mark.parametrize(
-    ("peer", "forwarded_for", "address"),
-    [
-        ("198.51.100.7", [], "198.51.100.7"),
-        ("198.51.100.7", ["203.0.113.9"], "198.51.100.7"),
-        ("10.0.0.1", ["203.0.113.9"], "203.0.113.9"),
-        ("10.0.0.1", ["6.6.6.6, 203.0.113.9"], "203.0.113.9"),
-        ("10.0.0.1", ["6.6.6.6", "203.0.113.9, 10.0.0.2"], "203.0.113.9"),
-        ("10.0.0.1", ["10.0.0.3"], "10.0.0.3"),
-        ("10.0.0.1", ["nonsense"], "unknown"),
-        ("", [], "unknown"),
-        ("2001:db8:1:2:3:4:5:6", [], "2001:db8:1:2::"),
-        ("::ffff:198.51.100.7", [], "198.51.100.7"),
-    ],
-)
-def test_the_address_is_the_last_that_no_proxy_of_ours_vouched_for(peer, forwarded_for, address):
-    assert client_address(peer, forwarded_for, PROXIES) == address
+class TestAddresses:
+    """Whose address is charged; how it is told from headers, tests/relay/protocol/test_forwarded.py shows."""
+
+    @pytest.fixture
+    def admission(self, settings):
+        settings.TRUSTED_PROXIES = PROXIES
+        settings.TOKEN_ADDRESS_PERMITS, settings.TOKEN_ADDRESS_BURST = 1, 0
+        return Admission()
+
+    @pytest.mark.parametrize("header", ["X-Forwarded-For: 6.6.6.6, {}", "Forwarded: for=6.6.6.6, for={}"])
+    def test_s26_clients_behind_a_proxy_are_charged_one_by_one(self, admission, header):
+        for address in ("203.0.113.9", "203.0.113.10"):
+            admission.admit_address(scope("10.0.0.1", header.format(address)))
+
+        assert refused(admission, scope("10.0.0.1", header.format("203.0.113.9"))).status == 429
+
+    @pytest.mark.parametrize("header", ["X-Forwarded-For: {}", "Forwarded: for={}"])
+    def test_s26_who_is_no_proxy_of_ours_is_charged_itself_whatever_it_says(self, admission, header):
+        admission.admit_address(scope("198.51.100.7", header.format("203.0.113.9")))
+
+        assert refused(admission, scope("198.51.100.7", header.format("203.0.113.10"))).status == 429
+
+    def test_all_addresses_of_one_ipv6_subscriber_are_charged_together(self, admission):
+        admission.admit_address(scope("2001:db8:1:2::3"))
+
+        assert refused(admission, scope("2001:db8:1:2::4")).status == 429
+
+    def test_a_unix_socket_has_no_address_and_is_charged_all_the_same(self, admission):
+        admission.admit_address({"headers": [], "client": None})
+
+        assert refused(admission, {"headers": [], "client": None}).status == 429
+
+
+def scope(peer, *lines):
+    """What a server says of a request, as far as it is looked at."""
+    pairs = (line.split(": ") for line in lines)
+    return {"headers": [(name.lower().encode(), value.encode()) for name, value in pairs], "client": (peer, 4711)}
+
+
+def refused(admission, asking):
+    """The answer to an address that asked too often."""
+    with pytest.raises(Refused) as refusal:
+        admission.admit_address(asking)
+    return refusal.value.answer

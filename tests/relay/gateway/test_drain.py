@@ -12,8 +12,8 @@ import websockets
 from floodgate_simulator.faults.fault import Fault
 from websockets.frames import Frame, Opcode
 
+from relay.gateway.background import running_worker
 from relay.gateway.drain import drain
-from relay.gateway.worker import running_worker
 from tests.architecture.sources import ROOT
 from tests.relay.eventually import eventually
 from tests.relay.integration import close_of, drop, raw_connection, upgrade_request

@@ -242,3 +242,12 @@ async def test_a_request_whose_sender_leaves_before_its_end_is_not_passed_on(web
 
     await eventually(lambda: not relay.server.server_state.tasks)
     assert not web.heads
+
+
+async def test_b10_a_token_request_whose_body_never_comes_is_answered_408(relay, monkeypatch):
+    monkeypatch.setattr("relay.gateway.http.BODY_SECONDS", 0.1)  # 5 s
+    client = await raw_connection(relay.port)
+    client.send(b"POST /oauth/token HTTP/1.1\r\nHost: relay\r\nContent-Length: 10\r\n\r\ngrant")
+
+    assert await client.read_status() == 408
+    await drop(client.writer)

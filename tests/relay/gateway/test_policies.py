@@ -10,8 +10,8 @@ from asgiref.sync import sync_to_async
 from django.db import connection, connections
 
 from relay.gateway.authentication import Identity
+from relay.gateway.background import end_tasks
 from relay.gateway.policies import Policies
-from relay.gateway.worker import end_tasks
 from relay.protocol.denials import Denied
 from relay.store import keys
 from relay.store.announcements import announce

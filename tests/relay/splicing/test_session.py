@@ -5,7 +5,7 @@ from websockets.frames import Frame, Opcode
 
 from tests.relay.eventually import eventually
 from tests.relay.integration import answer_of, close_of
-from tests.relay.seen import received
+from tests.relay.seen import masked, received
 
 pytestmark = pytest.mark.asyncio
 CLOSE = 0x88
@@ -58,6 +58,18 @@ async def test_a_client_that_closes_gets_the_platforms_answer_and_both_sockets_e
     assert (connection.close_code, connection.close_reason) == (4000, "enough")
     await eventually(lambda: not any(simulator.simulation.open_connections()))
     assert simulator.simulation.ledger.as_json()["closes"] == {"4000": 1}
+
+
+async def test_b24_what_a_client_sends_behind_its_close_is_ignored(bare):
+    client, platform = await bare()
+
+    client.send(masked(close_payload(1000), Opcode.CLOSE), masked(b"behind"), b"\x83")
+    assert await platform.frame() == (CLOSE, close_payload(1000))
+    client.say(b"still more")
+
+    assert await platform.silence() == b""
+    platform.send(b"\x88\x02\x03\xe8")
+    assert await client.close_frame() == (1000, "")
 
 
 async def test_what_was_sent_before_a_close_arrives_before_it(integration, simulator):

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 import pytest_asyncio
 
-from relay.gateway.worker import end_tasks
+from relay.gateway.background import end_tasks
 from relay.store import keys
 from relay.store.announcements import BLOCK_MILLISECONDS, EVERY_TENANT, KEPT, announce, changed_tenants
 from relay.store.pool import StoreUnavailable, blocking

@@ -5,9 +5,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from relay.telemetry.counters import Counters, Flow
-from relay.telemetry.metrics import CONTENT_TYPE, metrics_page
+from relay.telemetry.metrics import CONTENT_TYPE, ProcessState, metrics_page
 
 FLOW = Flow("acme", "crm-sync", "billing", "to_platform")
+
+STATE = ProcessState(loop_lag_seconds=0.25, memory_bytes=1024, is_draining=True)
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ def counters():
 
 def samples_of(counters):
     """Values by name and the labels' values, as Prometheus reads them."""
-    families = text_string_to_metric_families(metrics_page(counters).decode())
+    families = text_string_to_metric_families(metrics_page(counters, STATE).decode())
     return {
         (sample.name, *sorted(sample.labels.values())): sample.value for family in families for sample in family.samples
     }
@@ -68,7 +70,7 @@ def test_versions_are_shown(counters):
 
 
 def test_every_metric_is_told_what_it_means(counters):
-    for family in text_string_to_metric_families(metrics_page(counters).decode()):
+    for family in text_string_to_metric_families(metrics_page(counters, STATE).decode()):
         assert family.name.startswith("floodgate_")
         assert family.documentation
 
@@ -76,7 +78,7 @@ def test_every_metric_is_told_what_it_means(counters):
 def test_nothing_counted_shows_no_client():
     samples = samples_of(Counters())
 
-    assert [name for name, *labels in samples] == ["floodgate_build_info"]
+    assert {name for name, *labels in samples if labels} == {"floodgate_build_info"}
 
 
 @pytest.mark.parametrize("name", ['quo"ted', "back\\slash", "new\nline", "é"])
@@ -89,3 +91,11 @@ def test_a_name_can_hold_any_character(name):
 
 def test_the_page_says_what_it_is():
     assert CONTENT_TYPE.startswith("text/plain")
+
+
+def test_the_page_tells_how_the_process_is():
+    samples = samples_of(Counters())
+
+    assert samples["floodgate_loop_lag_seconds",] == 0.25
+    assert samples["floodgate_memory_bytes",] == 1024
+    assert samples["floodgate_draining",] == 1

@@ -4,11 +4,13 @@ import msgspec
 import pytest
 from floodgate_simulator.faults.fault import Fault
 
+from relay.platforms.addresses import AddressRules
 from relay.protocol.denials import Denied
 from relay.upstream.dial import platform_link
 from tests.relay import records
 from tests.relay.eventually import eventually
 from tests.relay.integration import answer_of
+from tests.relay.running import running_relay
 from tests.relay.upstream.asking import asked, with_credential
 from tests.relay.upstream.linking import target
 
@@ -217,6 +219,48 @@ async def test_f29_the_client_gets_a_problem_document_and_the_log_one_line(integ
     assert "acme-genesys" in line
     assert "127.0.0.1:1" in line
     assert "Traceback" not in caplog.text
+
+
+@pytest.fixture
+def strict_relay(relays_redis_url, store):
+    """A relay of an operator who names no private hosts."""
+    with running_relay(relays_redis_url, PLATFORM_ADDRESSES=AddressRules()) as running:
+        yield running
+
+
+NOT_ALLOWED = [
+    ("token_url", "http://169.254.169.254/latest", "must begin with https://"),
+    ("token_url", "https://169.254.169.254/latest", "where clouds keep their metadata"),
+    ("token_url", "https://user:canary@platform.example/", "user name"),
+    ("socket_url", "ws://[::ffff:10.0.0.1]/{channel}", "must begin with wss://"),
+    ("socket_url", "wss://[::ffff:10.0.0.1]/{channel}", "it leads to 10.0.0.1, private"),
+    ("socket_url", "wss://2130706433/{channel}", "An IP address must be written"),
+]
+
+
+@pytest.mark.parametrize("given", NOT_ALLOWED)
+async def test_s12_an_address_that_is_not_allowed_is_told_to_the_log_alone(integration_of, genesys, caplog, given):
+    field, url, why = given
+    elsewhere = msgspec.structs.replace(genesys, **{field: url})
+
+    response = await integration_of(platform_connection=elsewhere).refusal()
+
+    assert (response.status_code, b'"platform_unreachable"' in response.body) == (503, True)
+    assert b"169.254" not in response.body
+    assert why in caplog.text
+    assert "canary" not in caplog.text
+
+
+@pytest.mark.parametrize("host", ["http://127.0.0.1", "https://localhost"])
+async def test_s12_this_machine_is_no_platform_unless_the_operator_names_it(
+    strict_relay, integration_of, genesys, caplog, host
+):
+    local = msgspec.structs.replace(genesys, token_url=f"{host}/oauth/token")
+
+    response = await integration_of(strict_relay, platform_connection=local).refusal()
+
+    assert (response.status_code, b'"platform_unreachable"' in response.body) == (503, True)
+    assert "Only an operator can allow it" in caplog.text
 
 
 async def test_s9_the_log_shows_no_secret(tokens, denial, genesys, simulator, caplog):

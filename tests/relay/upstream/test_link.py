@@ -4,6 +4,7 @@ import pytest
 from websockets.frames import Frame, Opcode
 
 from relay.upstream.link import LinkFailed, LinkRefused, open_link
+from relay.upstream.resolver import Resolver
 from relay.upstream.tls import tls_context
 from tests.relay.eventually import eventually
 from tests.relay.raw_platform import switching
@@ -25,7 +26,7 @@ def linked(raw_platform_of):
 
     async def linked(answer=switching, **offers):
         platform = await raw_platform_of(answer)
-        link = await open_link(target(platform.url, **offers))
+        link = await open_link(target(platform.url, **offers), Resolver())
         return link, await platform.connection()
 
     return linked
@@ -38,7 +39,7 @@ def failure(raw_platform_of):
     async def failure(answer, expected=LinkFailed):
         platform = await raw_platform_of(answer)
         with pytest.raises(expected) as failed:
-            await open_link(target(platform.url))
+            await open_link(target(platform.url), Resolver())
         await (await platform.connection()).end()
         return failed.value
 
@@ -49,7 +50,7 @@ async def test_a_link_is_open_both_ways(simulator):
     token = simulator.simulation.credentials.find("genesys", "demo-genesys")
     simulator.simulation.issue_token(token, "live")
 
-    link = await open_link(target(f"{simulator.ws_url}/v2/websocket/echo", authorization="Bearer live"))
+    link = await open_link(target(f"{simulator.ws_url}/v2/websocket/echo", authorization="Bearer live"), Resolver())
     receiver = Receiver(link)
     link.transport.write(Frame(Opcode.TEXT, b"hello").serialize(mask=True))
 
@@ -121,7 +122,7 @@ async def test_nothing_is_read_before_the_link_is_handed_over(linked):
 async def test_an_answer_may_come_in_two_pieces_cut_anywhere(raw_platform_of, cut):
     answers = []
     platform = await raw_platform_of(lambda key: answers.append(switching(key)) or answers[0][:cut])
-    opening = asyncio.create_task(open_link(target(platform.url)))
+    opening = asyncio.create_task(open_link(target(platform.url), Resolver()))
 
     (await platform.connection()).send(answers[0][cut:] + WELCOME)
     receiver = Receiver(await opening)
@@ -156,7 +157,7 @@ async def test_b66_a_refusal_counts_whatever_its_body(failure, rest):
 
 async def test_a_refusal_without_a_length_ends_with_the_connection(raw_platform_of):
     platform = await raw_platform_of(saying(REFUSAL + "\r\nno"))
-    opening = asyncio.create_task(open_link(target(platform.url)))
+    opening = asyncio.create_task(open_link(target(platform.url), Resolver()))
     (await platform.connection()).writer.close()
 
     with pytest.raises(LinkRefused, match="403"):
@@ -200,7 +201,7 @@ async def test_f38_a_101_that_does_not_answer_our_key_is_a_failure(failure, righ
 @pytest.mark.parametrize("said", ["", "HTTP/1.1 101 Sw", f"{REFUSAL}Content-Length: 10\r\n"], ids=len)
 async def test_a_platform_that_closes_in_the_middle_is_a_failure(raw_platform_of, said):
     platform = await raw_platform_of(saying(said))
-    opening = asyncio.create_task(open_link(target(platform.url)))
+    opening = asyncio.create_task(open_link(target(platform.url), Resolver()))
     (await platform.connection()).writer.close()
 
     with pytest.raises(LinkFailed):
@@ -209,7 +210,7 @@ async def test_a_platform_that_closes_in_the_middle_is_a_failure(raw_platform_of
 
 async def test_a_platform_that_resets_the_connection_is_a_failure(raw_platform_of):
     platform = await raw_platform_of(saying(""))
-    opening = asyncio.create_task(open_link(target(platform.url)))
+    opening = asyncio.create_task(open_link(target(platform.url), Resolver()))
     (await platform.connection()).writer.transport.abort()
 
     with pytest.raises(LinkFailed, match="closed during the handshake"):
@@ -229,18 +230,18 @@ async def test_f30_a_platform_that_never_finishes_tls_is_not_waited_for(raw_plat
     platform = await raw_platform_of()
 
     with pytest.raises(LinkFailed, match=f"no connection to 127.0.0.1:{platform.port} within 0.1 s"):
-        await open_link(target(platform.url.replace("ws://", "wss://"), tls=tls_context("")))
+        await open_link(target(platform.url.replace("ws://", "wss://"), tls=tls_context("")), Resolver())
 
 
-@pytest.mark.parametrize("url", ["ws://127.0.0.1:1/echo", "ws://nowhere.invalid/echo", "ws://[::1]:1/echo"])
+@pytest.mark.parametrize("url", ["ws://127.0.0.1:1/echo", "wss://nowhere.invalid/echo", "ws://[::1]:1/echo"])
 async def test_f29_an_address_at_which_nobody_is_is_a_failure(url):
     with pytest.raises(LinkFailed, match="no connection to"):
-        await open_link(target(url))
+        await open_link(target(url), Resolver())
 
 
 async def test_a_client_that_leaves_meanwhile_leaves_no_connection_behind(raw_platform_of):
     platform = await raw_platform_of(saying(""))
-    opening = asyncio.create_task(open_link(target(platform.url)))
+    opening = asyncio.create_task(open_link(target(platform.url), Resolver()))
     arrived = await platform.connection()
 
     opening.cancel()
@@ -265,7 +266,7 @@ async def test_s9_what_is_offered_in_secret_is_never_shown(failure):
 )
 async def test_an_address_that_is_none_is_a_failure(url):
     with pytest.raises(LinkFailed):
-        await open_link(target(url))
+        await open_link(target(url), Resolver())
 
 
 async def test_many_frames_in_the_packets_of_the_101_are_kept(linked):

@@ -4,6 +4,7 @@ import pytest
 
 from relay.gateway.server import listening_socket
 from relay.upstream.link import open_link
+from relay.upstream.resolver import Resolver
 from tests.relay.upstream.linking import target
 
 TCP = socket.IPPROTO_TCP
@@ -24,7 +25,7 @@ def test_f36_f42_accepted_sockets_notice_a_dead_peer_as_the_listening_one_was_to
 async def test_f36_links_notice_a_dead_platform(raw_platform_of):
     platform = await raw_platform_of()
 
-    link = await open_link(target(platform.url))
+    link = await open_link(target(platform.url), Resolver())
 
     assert link.transport.get_extra_info("socket").getsockopt(TCP, socket.TCP_USER_TIMEOUT) == 30_000
     link.transport.abort()

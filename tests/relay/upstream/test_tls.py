@@ -6,6 +6,7 @@ import pytest_asyncio
 
 from relay.store.client_records import Platform
 from relay.upstream.link import LinkFailed, open_link
+from relay.upstream.resolver import Resolver
 from relay.upstream.tls import CertificateUnusable, tls_context
 from tests.bench.ground.certificates import make_certificates
 from tests.relay import records
@@ -55,7 +56,7 @@ def operators(settings):
 async def connect(platform, ca_certificate):
     """Open a link to the platform, and end it."""
     url = f"{platform.ws_url}/v2/websocket/echo"
-    link = await open_link(target(url, authorization="Bearer live", tls=tls_context(ca_certificate)))
+    link = await open_link(target(url, authorization="Bearer live", tls=tls_context(ca_certificate)), Resolver())
     link.transport.abort()
 
 

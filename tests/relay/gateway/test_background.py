@@ -1,0 +1,48 @@
+import json
+
+import pytest
+
+from tests.relay.eventually import eventually
+from tests.relay.running import running_relay
+
+pytestmark = pytest.mark.asyncio
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def tight_relay(relays_redis_url, store):
+    """A relay whose memory is short from its start on."""
+    with running_relay(relays_redis_url, MEMORY_LIMIT_BYTES=1) as running:
+        yield running
+
+
+async def test_f4_a_relay_that_is_short_of_memory_lets_nobody_in_but_is_alive(tight_relay, integration_of):
+    await eventually(lambda: tight_relay.worker.resources.memory_bytes)
+
+    response = await integration_of(tight_relay).refusal()
+
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+    assert json.loads(response.body)["code"] == "relay_full"
+
+
+async def test_f4_those_who_hold_most_are_closed_with_1013(mortal_relay, integration_of, bare):
+    client, platform = await bare(at=mortal_relay, buffer_bytes=16_384)
+    client.writer.transport.pause_reading()
+    platform.send((b"\x82\x7f" + MIB.to_bytes(8) + bytes(MIB)) * 5)
+    await eventually(platform.writer.transport.get_write_buffer_size)
+
+    mortal_relay.worker.resources.memory_limit_bytes = 1
+
+    assert await platform.close_frame() == (1001, "memory_short")
+    assert mortal_relay.worker.counters.closes["floodgate", 1013] == 1
+
+
+async def test_f6_a_relay_that_is_short_of_files_lets_nobody_in_but_goes_on(mortal_relay, integration_of):
+    connection = await integration_of(mortal_relay).connect()
+
+    mortal_relay.worker.resources.most_files = 10
+    response = await integration_of(mortal_relay).refusal()
+
+    assert (response.status_code, json.loads(response.body)["code"]) == (503, "relay_full")
+    await connection.send("hi")
+    assert await connection.recv() == "hi"
