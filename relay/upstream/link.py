@@ -12,7 +12,7 @@ from relay.platforms.addresses import WEBSOCKET, Endpoint
 from relay.protocol.handshake import SWITCHING_PROTOCOLS, opening, read_answer
 from relay.protocol.heads import Head, HeadInvalid, HeadReader
 from relay.upstream.connecting import CONNECT_SECONDS, connect_to_first
-from relay.upstream.liveness import notice_dead_peer
+from relay.upstream.liveness import keep_little_unsent, notice_dead_peer
 from relay.upstream.resolver import NoAddress, Resolver
 
 HANDSHAKE_SECONDS = 10.0
@@ -87,6 +87,7 @@ async def open_link(target: LinkTarget, resolver: Resolver) -> Link:
             raise LinkFailed(f"the platform did not answer the handshake within {HANDSHAKE_SECONDS:g} s") from error
         raise
     notice_dead_peer(transport.get_extra_info("socket"))
+    keep_little_unsent(transport.get_extra_info("socket"))
     if status != SWITCHING_PROTOCOLS:
         transport.abort()
         raise LinkRefused(status, {name.decode(): value.decode("latin-1") for name, value in head.headers})

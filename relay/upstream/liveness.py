@@ -1,11 +1,13 @@
-"""How a peer that is gone is noticed although nobody writes to it, or reads: by the kernel."""
+"""What the kernel is told of a connection: when a peer counts as gone, and how little to take for a slow one."""
 
 import socket
 from typing import Protocol
 
-QUIET_SECONDS, PROBE_SECONDS, PROBES = 20, 5, 3  # a dead peer is noticed 35 s after its last word
-UNACKNOWLEDGED_SECONDS = 30  # for which a peer may leave what was sent unread (TCP_USER_TIMEOUT, RFC 5482)
+QUIET_SECONDS, PROBE_SECONDS, PROBES = 20, 5, 3
+UNACKNOWLEDGED_SECONDS = 30  # for data as for probes (TCP_USER_TIMEOUT, RFC 5482): then a peer is taken for dead
 MS_PER_SECOND = 1000
+UNSENT_BYTES = 64 * 1024  # that the kernel takes for a platform beyond what is on its way
+TCP_NOTSENT_LOWAT = 25  # Linux; Python 3.11's socket module does not know it
 
 
 class Options(Protocol):
@@ -26,3 +28,8 @@ def notice_dead_peer(peer: Options) -> None:
     peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, PROBE_SECONDS)
     peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, PROBES)
     peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_SECONDS * MS_PER_SECOND)
+
+
+def keep_little_unsent(platform: Options) -> None:
+    """Have the kernel take little for a platform that is slow: what it holds is lost if the platform breaks."""
+    platform.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import websockets
 
+from tests.relay.eventually import turns
+
 PAUSE_SECONDS = 0.02
 PERCENTILE = 0.99
 
@@ -30,5 +32,5 @@ async def _one(url: str, headers: Mapping[str, str], seconds: float) -> list[flo
             await connection.send(str(number))
             assert await connection.recv() == str(number)
             trips.append((time.monotonic() - began) * 1000)
-            await asyncio.sleep(PAUSE_SECONDS)
+            await turns(PAUSE_SECONDS)
     return trips

@@ -3,6 +3,7 @@ import socket
 import pytest
 
 from relay.gateway.server import listening_socket
+from relay.upstream import liveness
 from relay.upstream.link import open_link
 from relay.upstream.resolver import Resolver
 from tests.relay.upstream.linking import target
@@ -27,5 +28,7 @@ async def test_f36_links_notice_a_dead_platform(raw_platform_of):
 
     link = await open_link(target(platform.url), Resolver())
 
-    assert link.transport.get_extra_info("socket").getsockopt(TCP, socket.TCP_USER_TIMEOUT) == 30_000
+    plug = link.transport.get_extra_info("socket")
+    assert plug.getsockopt(TCP, socket.TCP_USER_TIMEOUT) == 30_000
+    assert plug.getsockopt(TCP, liveness.TCP_NOTSENT_LOWAT) == 65_536
     link.transport.abort()
