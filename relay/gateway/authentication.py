@@ -4,7 +4,6 @@ import re
 import string
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, quote
@@ -13,7 +12,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
-from relay.protocol.denials import Denied, bad_request, forbidden, token_invalid, token_missing
+from relay.protocol.denials import Denied, bad_request, token_invalid, token_missing
 
 AUDIENCE, TOKEN_TYPE, ALGORITHM = "floodgate", "at+jwt", "RS256"
 EXPIRY_LEEWAY_SECONDS = 5.0
@@ -131,24 +130,6 @@ class TokenVerifier:
         if identity.issued_at > time.time() + ISSUED_LEEWAY_SECONDS:
             raise wrong
         return identity
-
-
-def refuse_foreign_origin(scope: dict[str, Any], allowed: Sequence[str]) -> None:
-    """Let programs pass, and of web pages those of this host and those that are ``allowed`` (CWE-1385).
-
-    A browser always says which page connects, and sends cookies along. A program says neither, or the host itself.
-
-    Raises:
-        Denied: 403.
-    """
-    headers = dict(scope["headers"])
-    origins = [value.decode("latin-1").lower() for name, value in scope["headers"] if name == b"origin"]
-    host = headers.get(b"host", b"").decode("latin-1").lower()
-    if not origins and b"cookie" not in headers:
-        return
-    if len(origins) != 1 or not (origins[0] in allowed or origins[0] in (f"http://{host}", f"https://{host}")):
-        detail = "Web pages of this origin may not connect. An administrator can add it to FLOODGATE_ALLOWED_ORIGINS."
-        raise Denied(forbidden("origin_forbidden", detail))
 
 
 def _all(headers: list[tuple[str, str]], wanted: str) -> list[str]:

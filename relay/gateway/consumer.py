@@ -6,10 +6,11 @@ from channels.consumer import AsyncConsumer
 from django.conf import settings
 
 from relay.gateway.admission import channel_for, spread_seconds
-from relay.gateway.authentication import Handshake, Identity, bearer_token, refuse_foreign_origin
+from relay.gateway.authentication import Handshake, Identity, bearer_token
 from relay.gateway.server import take_over_extension
 from relay.gateway.worker import Connection, Worker
 from relay.protocol.denials import Denial, Denied, draining, not_found
+from relay.protocol.origins import refuse_foreign_origin
 from relay.splicing.session import Session
 from relay.store.client_records import ClientRecord
 from relay.telemetry.counters import Flow
@@ -35,7 +36,7 @@ class RelayConsumer(AsyncConsumer):
             take_over = take_over_extension(scope)
             _refuse_while_draining(worker)
             worker.admission.admit_address(scope["client"][0])
-            refuse_foreign_origin(scope, settings.ALLOWED_ORIGINS)
+            refuse_foreign_origin(scope["headers"], settings.ALLOWED_ORIGINS)
             handshake = Handshake.from_scope(scope)
             identity = worker.verifier.verify(bearer_token(scope))
             client = await worker.policies.client_of(identity)

@@ -16,6 +16,7 @@ from relay.throttle.verdict import Verdict
 from relay.upstream.link import Link
 
 LINGER_SECONDS = 2.0  # how long a closed client may take to read its Close frame
+CLOSE_ANSWER_SECONDS = 10  # how long an endpoint may take to answer the other's Close frame
 FLUSH_SECONDS = 30.0  # how long a platform may take to read what its client left behind
 GOING_AWAY = 1001
 NS_PER_MS = 1_000_000
@@ -40,6 +41,7 @@ class Session:
         self._bounds = around.bounds
         self._counters = counters = around.counters
         self._quiet_since_ns = 0
+        self._close_seen_ns = 0
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._sides_left = 2
         self._is_closing = False
@@ -86,7 +88,11 @@ class Session:
     def inspect(self) -> None:
         """Close what takes too long: a side that does not read, or, where that is limited, a client that is silent."""
         bounds, client, now_ns = self._bounds, self.client, time.monotonic_ns()
-        if _lasts(client.full_since_ns, now_ns, bounds.slow_reader_seconds):
+        if client.closed_by_endpoint or self.platform.closed_by_endpoint:
+            self._close_seen_ns = self._close_seen_ns or now_ns
+            if _lasts(self._close_seen_ns, now_ns, CLOSE_ANSWER_SECONDS):
+                self._abort()  # whoever was told has had its time to answer
+        elif _lasts(client.full_since_ns, now_ns, bounds.slow_reader_seconds):
             self.close(CloseCode.SLOW_READER, close_reason("slow_reader", seconds=bounds.slow_reader_seconds))
         elif _lasts(self.platform.full_since_ns, now_ns, bounds.slow_reader_seconds):
             self.close(CloseCode.PLATFORM_LOST, close_reason("platform_slow", seconds=bounds.slow_reader_seconds))

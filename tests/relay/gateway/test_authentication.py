@@ -2,7 +2,7 @@ import base64
 import hmac
 import json
 import time
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from urllib.parse import quote
 
 import pytest
@@ -13,7 +13,7 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from controlplane.generate_keys import new_signing_key
-from relay.gateway.authentication import Handshake, TokenVerifier, bearer_token, refuse_foreign_origin
+from relay.gateway.authentication import Handshake, TokenVerifier, bearer_token
 from relay.protocol.denials import Denied
 from tests.relay import records
 from tests.relay.eventually import eventually
@@ -275,42 +275,6 @@ async def test_s10_a_cookie_alone_opens_nothing(integration):
     cookie = f"access_token={records.token_of(integration.record)}"
 
     assert (await integration.refusal(additional_headers={"Cookie": cookie})).status_code == 403
-
-
-HOST_OF_PAGES = "relay.example:8001"
-
-
-@pytest.mark.parametrize(
-    ("headers", "passes"),
-    [
-        ({}, True),
-        ({"origin": "https://relay.example:8001"}, True),
-        ({"origin": "http://RELAY.example:8001", "cookie": "a=b"}, True),
-        ({"origin": "https://pages.example"}, True),
-        ({"cookie": "a=b"}, False),
-        ({"origin": "null"}, False),
-        ({"origin": "https://evil.example"}, False),
-        ({"origin": "https://evil-relay.example:8001"}, False),
-        ({"origin": "https://relay.example:8001.evil.example"}, False),
-        ({"origin": "https://relay.example"}, False),
-        ({"origin": "http://pages.example"}, False),
-        ({"origin": "https://pages.example:8443"}, False),
-        ({"origin": ""}, False),
-    ],
-    ids=str,
-)
-def test_b6_a_web_page_connects_only_from_this_host_or_from_where_it_may(headers, passes):
-    sent = [(name.encode(), value.encode()) for name, value in {"host": HOST_OF_PAGES, **headers}.items()]
-
-    with nullcontext() if passes else pytest.raises(Denied, match="origin_forbidden"):
-        refuse_foreign_origin({"headers": sent}, ["https://pages.example"])
-
-
-def test_b6_two_origins_are_none():
-    sent = [(b"origin", b"https://pages.example")] * 2
-
-    with pytest.raises(Denied, match="origin_forbidden"):
-        refuse_foreign_origin({"headers": sent}, ["https://pages.example"])
 
 
 @pytest.mark.asyncio

@@ -93,3 +93,13 @@ async def test_b26_as_many_fragments_as_allowed_pass_in_each_message(patience, b
     client.send(message * 3)
 
     assert await platform.reader.readexactly(len(message) * 3) == message * 3
+
+
+async def test_b24_a_platform_that_never_answers_a_close_does_not_keep_the_client(patience, bare, monkeypatch):
+    monkeypatch.setattr("relay.splicing.session.CLOSE_ANSWER_SECONDS", 1)  # 10 s
+    client, platform = await bare(at=patience)
+
+    client.say(b"\x03\xe8", Opcode.CLOSE)
+
+    assert await platform.close_frame() == (1000, "")
+    assert await client.end() == b""
