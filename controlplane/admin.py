@@ -18,7 +18,7 @@ from tenants.models.policies import PolicyVersion
 from tenants.models.tenants import Tenant
 
 LATEST = 8
-OURS = {"tenants", "auditlog"}
+OURS = {"tenants", "relay", "auditlog"}
 
 for model in [model for model in admin.site._registry if model._meta.app_label not in OURS]:  # noqa: SLF001 - Django has no other list
     admin.site.unregister(model)

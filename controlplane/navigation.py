@@ -49,6 +49,17 @@ SIDEBAR = [
         ],
     },
     {
+        "title": "What flowed",
+        "separator": True,
+        "items": [
+            _page("Traffic", "swap_vert", "relay_trafficrollup_changelist"),
+            _page("Handshakes", "handshake", "relay_handshakerollup_changelist"),
+            _page("Relay processes", "memory", "relay_relayprocess_changelist"),
+            _page("Gaps", "data_alert", "relay_gap_changelist"),
+            _page("Stream position", "bookmark", "relay_streamposition_changelist"),
+        ],
+    },
+    {
         "title": "What happened",
         "separator": True,
         "items": [

@@ -33,7 +33,6 @@ from relay.splicing.session import LINGER_SECONDS
 log = structlog.get_logger()
 TAKE_OVER = "floodgate.take_over"
 HANDSHAKE_DEADLINE_SECONDS = 5.0
-FORWARDED = (b"x-forwarded-for", b"forwarded")
 LINGER_BYTES = 1024 * 1024
 Message = dict[str, Any]
 Client = tuple[str, int]  # address and port
@@ -156,8 +155,10 @@ class ClientDoor(asyncio.Protocol):
         client = self.client or get_remote_addr(self._transport) or ("", 0)
         if not settings.TRUSTED_PROXIES:
             return client
-        told = [[value.decode("latin-1") for value in head.values(name)] for name in FORWARDED]
-        address = client_address(client[0], *told, trusted=settings.TRUSTED_PROXIES)
+        forwarded_for, forwarded = (
+            [value.decode("latin-1") for value in head.values(name)] for name in (b"x-forwarded-for", b"forwarded")
+        )
+        address = client_address(client[0], forwarded_for, forwarded, settings.TRUSTED_PROXIES)
         return client if address == client[0] else (address, 0)
 
     def _hand_over_to_http(self, client: Client) -> None:

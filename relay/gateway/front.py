@@ -90,9 +90,9 @@ class FrontDoor:
             received += plug.recv(len(ahead))
 
     async def _until_readable(self, plug: socket.socket) -> None:
-        readable = self._loop.create_future()
-        self._loop.add_reader(plug, lambda: readable.done() or readable.set_result(None))
+        readable = asyncio.Event()
+        self._loop.add_reader(plug, readable.set)
         try:
-            await readable
+            await readable.wait()
         finally:
             self._loop.remove_reader(plug)

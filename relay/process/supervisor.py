@@ -41,7 +41,7 @@ class Supervisor:
         self._listener = listener
         self._end_seconds = end_seconds
         self._children: list[Child | None] = [None] * processes
-        self._is_ending = False
+        self._ending = asyncio.Event()
         self._rolling = asyncio.Lock()
         self._changing = asyncio.Lock()  # who puts a child into a place
 
@@ -58,16 +58,16 @@ class Supervisor:
     async def _keep(self, place: int) -> None:
         """Hold one place: start a child, and another when it has ended."""
         pause_seconds = FIRST_PAUSE_SECONDS
-        while not self._is_ending:
+        while not self._ending.is_set():
             began, status = time.monotonic(), None
             async with self._changing:
-                if self._children[place] is None and not self._is_ending:
+                if self._children[place] is None and not self._ending.is_set():
                     self._children[place] = await self._start()
             while (child := self._children[place]) is not None:  # a replacement takes the place while we wait
                 status = await child.process.wait()
                 if child is self._children[place]:
                     self._children[place] = None
-            if self._is_ending:
+            if self._ending.is_set():
                 return
             pause_seconds = FIRST_PAUSE_SECONDS if time.monotonic() - began > HEALTHY_SECONDS else pause_seconds * 2
             log.error("relay_process_ended", place=place, status=status, restarts_in_seconds=pause_seconds)
@@ -79,7 +79,7 @@ class Supervisor:
             handed = (self._listener.fileno(), theirs.fileno())
             process = await asyncio.create_subprocess_exec(*self._command(*handed), pass_fds=handed)
         reader, writer = await asyncio.open_connection(sock=ours)
-        if self._is_ending:  # the signal came while it was being started
+        if self._ending.is_set():  # the signal came while it was being started
             process.terminate()
         return Child(process, reader, writer)
 
@@ -87,7 +87,7 @@ class Supervisor:
         """One after the other: the new one is ready before the old one drains, so that somebody always answers."""
         async with self._rolling:
             for place in range(len(self._children)):
-                if self._is_ending or not await self._replace(place):
+                if self._ending.is_set() or not await self._replace(place):
                     return
             log.info("rolling_restart_done", processes=len(self._children))
 
@@ -117,7 +117,7 @@ class Supervisor:
 
     def _end_all(self) -> None:
         """Pass the signal on; a second one tells children to hurry."""
-        self._is_ending = True
+        self._ending.set()
         for child in self._children:
             if child is not None and child.process.returncode is None:
                 child.process.terminate()

@@ -114,7 +114,7 @@ class FrameScanner:
         """Pass over the plain messages that stand one behind the other from ``chunk[at]`` on.
 
         Plain are those of one frame with a length of less than 64 KiB, which need none of ``read``'s care. Where
-        something else stands, or an incomplete header, the run ends; nothing is remembered of it.
+        something else stands, or less than four bytes have come, the run ends; nothing is remembered of it.
 
         Returns:
             How many there are, ``most`` at the most, and where the last one ends, which may be beyond the chunk.

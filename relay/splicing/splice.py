@@ -213,7 +213,7 @@ class Splice(asyncio.Protocol):
         elif walked.verdict is not PASS:
             self._hold(chunk, walked.judged, walked.length, now_ns)
         else:
-            self._keep(chunk, walked.judged, in_mid_header=not walked.length)
+            self._keep(chunk, walked.judged, in_mid_header=walked.in_mid_header)
         return walked.verdict is PASS
 
     def _write(self, chunk: bytes, written: int, judged: int) -> None:
@@ -250,7 +250,7 @@ class Splice(asyncio.Protocol):
             return
         self._rest = chunk[judged:]
         self.stop(Stop.TURN)
-        asyncio.get_running_loop().call_soon(self.go_on, Stop.TURN)
+        self._room.take_turn(self)
 
     def _hold(self, chunk: bytes, at: int, length: int, now_ns: int) -> None:
         scanner = self._scanner

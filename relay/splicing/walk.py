@@ -15,7 +15,8 @@ class Walked:
 
     Attributes:
         judged: where the first frame begins that does not go on, or where the last one ends.
-        length: of that frame in bytes; 0 while its header is not complete.
+        length: of that frame in bytes.
+        in_mid_header: the rest of its header has not come yet.
         verdict: on that frame.
         violation: why it must not go on at all.
         messages: how many messages went on.
@@ -24,6 +25,7 @@ class Walked:
 
     judged: int
     length: int = 0
+    in_mid_header: bool = False
     verdict: Verdict = PASS
     violation: ProtocolViolation | None = None
     messages: int = 0
@@ -33,10 +35,14 @@ class Walked:
 def walk(scanner: FrameScanner, limits: FrameLimits, chunk: bytes, at: int, now_ns: int) -> Walked:
     """Judge one frame after the other from ``chunk[at]`` on, up to the first that must wait or not go on at all."""
     walked, frames = Walked(at), 0
+    messages, end = scanner.read_run(chunk, at, FRAMES_A_TURN)
+    if messages and limits.messages.admit_run(now_ns, messages):
+        walked.judged, walked.messages, frames = end, messages, messages
     try:
         while walked.judged < len(chunk) and frames < FRAMES_A_TURN:
             walked.length = scanner.read(chunk, walked.judged)
-            if not walked.length:
+            walked.in_mid_header = not walked.length
+            if walked.in_mid_header:
                 break
             walked.control_frames += scanner.kind is FrameKind.CONTROL
             walked.verdict = _judge(scanner, limits, now_ns)

@@ -22,38 +22,42 @@ class Flusher:
 
     def __init__(self, counters: Counters) -> None:
         """Begin with sequence 1, under a name that no other process has."""
-        self.worker = f"{os.getpid()}-{secrets.token_hex(4)}"
+        self.worker = f"{os.getpid()}-{secrets.token_hex(8)}"
         self._counters = counters
         self._differences = Differences()
         self._sequence = 0
         self._unsent: bytes | None = None
 
-    async def flush(self, redis_on_loop: RedisOnLoop, now_unix_seconds: float) -> None:
+    async def flush(self, redis_on_loop: RedisOnLoop, now_unix_seconds: float, *, is_last: bool = False) -> None:
         """Send what was left unsent, then what came since. A record keeps its sequence when it is sent again.
+
+        ``is_last`` says that no other follows: a process without such a record was killed.
 
         Raises:
             StoreUnavailable: Redis did not answer; the next call goes on from there.
         """
         if self._unsent is not None:
             await append_record(redis_on_loop, self._unsent)
-        self._unsent = self._next_record(now_unix_seconds)
+        self._unsent = self._next_record(now_unix_seconds, is_last=is_last)
         await append_record(redis_on_loop, self._unsent)
         self._unsent = None
 
-    def _next_record(self, now_unix_seconds: float) -> bytes:
+    def _next_record(self, now_unix_seconds: float, *, is_last: bool) -> bytes:
         self._sequence += 1
         flows, handshakes = self._differences.take(self._counters)
-        record = TelemetryRecord(self.worker, self._sequence, now_unix_seconds, flows, handshakes)
+        record = TelemetryRecord(self.worker, self._sequence, now_unix_seconds, flows, handshakes, is_last)
         return msgspec.json.encode(record)
 
 
 async def flush_every_second(redis_on_loop: RedisOnLoop, counters: Counters) -> None:
-    """Flush until cancelled, and once more then. Says once that Redis went away and once that it came back."""
+    """Flush at once, until cancelled, and once more then. Says once that Redis went away and once that it came back.
+
+    The first record is empty and makes the process known: if it is killed in its first second, that is a gap too.
+    """
     flusher = Flusher(counters)
     is_away = False
     try:
         while True:
-            await asyncio.sleep(INTERVAL_SECONDS)
             try:
                 await flusher.flush(redis_on_loop, time.time())
                 if is_away:
@@ -63,8 +67,9 @@ async def flush_every_second(redis_on_loop: RedisOnLoop, counters: Counters) -> 
                 if not is_away:
                     is_away = True
                     log.warning("telemetry_store_away", error=type(error).__name__)
+            await asyncio.sleep(INTERVAL_SECONDS)
     finally:
         try:
-            await flusher.flush(redis_on_loop, time.time())
+            await flusher.flush(redis_on_loop, time.time(), is_last=True)
         except StoreUnavailable as error:
             log.warning("last_second_not_flushed", error=type(error).__name__)

@@ -1,42 +1,56 @@
 """What a relay process says of one second: the form of a record, and how it is made from counters that only grow."""
 
+from typing import Annotated
+
 import msgspec
 
-from relay.telemetry.counters import Counters, Flow, TrafficCounter
+from relay.models.processes import LONGEST_WORKER
+from relay.models.rollups import LONGEST_NAME
+from relay.telemetry.counters import HELD_BOUNDS_MS, Counters, Flow, TrafficCounter
+
+# What the database takes. Looked at when a record is read, not when it is made.
+Name = Annotated[str, msgspec.Meta(max_length=LONGEST_NAME)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Buckets = Annotated[list[Count], msgspec.Meta(min_length=len(HELD_BOUNDS_MS) + 1, max_length=len(HELD_BOUNDS_MS) + 1)]
+UnixSeconds = Annotated[float, msgspec.Meta(ge=0, lt=2**32)]
 
 
 class FlowRecord(msgspec.Struct, frozen=True, array_like=True):
     """What was counted in one flow since the record before. ``waiting`` is how many wait at its end."""
 
-    tenant: str
-    client: str
-    channel: str
-    direction: str
-    messages: int
-    bytes: int
-    control_frames: int
-    waited: int
-    waiting: int
-    held: list[int]
+    tenant: Name
+    client: Name
+    channel: Name
+    direction: Name
+    messages: Count
+    bytes: Count
+    control_frames: Count
+    waited: Count
+    waiting: Count
+    held: Buckets
 
 
 class HandshakeRecord(msgspec.Struct, frozen=True, array_like=True):
     """How many handshakes of a client ended in one result."""
 
-    tenant: str
-    client: str
-    result: str
-    count: int
+    tenant: Name
+    client: Name
+    result: Name
+    count: Count
 
 
 class TelemetryRecord(msgspec.Struct, frozen=True):
-    """One record. Worker and sequence tell a record that was sent twice from two that are alike."""
+    """One record. Worker and sequence tell a record that was sent twice from two that are alike.
 
-    worker: str
-    sequence: int
-    ended_at: float  # Unix seconds
+    Sequences count from 1, and a record is sent only when Redis has taken the one before.
+    """
+
+    worker: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_WORKER)]
+    sequence: Annotated[int, msgspec.Meta(ge=1, le=2**53)]
+    ended_at: UnixSeconds
     flows: list[FlowRecord]
     handshakes: list[HandshakeRecord]
+    is_last: bool = False  # the process ends
 
 
 class Differences:

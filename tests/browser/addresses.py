@@ -4,6 +4,9 @@ from auditlog.models import LogEntry
 from django.db.models import Model
 from django.urls import reverse
 
+from relay.models.position import StreamPosition
+from relay.models.processes import Gap, RelayProcess
+from relay.models.rollups import HandshakeRollup, TrafficRollup
 from tests.browser.content import Content
 
 KINDS = (
@@ -15,6 +18,11 @@ KINDS = (
     "tenants_oauthclient",
     "tenants_throttlepolicy",
     "tenants_policyversion",
+    "relay_trafficrollup",
+    "relay_handshakerollup",
+    "relay_relayprocess",
+    "relay_gap",
+    "relay_streamposition",
     "auditlog_logentry",
     "django_celery_beat_periodictask",
 )
@@ -52,6 +60,11 @@ def every_page(content: Content) -> dict[str, str]:
         "version-draft": content.draft,
         "version-published": content.published,
         "version-retired": content.retired,
+        "traffic": TrafficRollup.objects.first(),
+        "handshakes": HandshakeRollup.objects.first(),
+        "relay-process": RelayProcess.objects.first(),
+        "gap": Gap.objects.first(),
+        "stream-position": StreamPosition.objects.first(),
         "audit-entry": LogEntry.objects.filter(changes__has_key="throttle_policy").first(),
         "job": content.job,
     }

@@ -1,12 +1,17 @@
 """An installation after some weeks of use, made by the product's own actions: something of every kind and state."""
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from django.conf import settings
+from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import ModelEntry
 
 from controlplane.celery import application
+from relay.models.processes import RelayProcess
+from relay.telemetry.records import FlowRecord, HandshakeRecord, TelemetryRecord
+from relay.telemetry.rollups import roll_up
 from relay.throttle.policy import default_zones
 from tenants.actions.channels import create_channel
 from tenants.actions.clients import change_client, create_client, disable_client
@@ -21,6 +26,7 @@ from tenants.models.members import Member, User
 from tenants.models.platform_connections import PlatformConnection
 from tenants.models.policies import PolicyVersion, ThrottlePolicy
 from tenants.models.tenants import Tenant
+from tests.relay.counted import append
 from tests.tenants.factories import CREDENTIAL
 
 
@@ -49,6 +55,7 @@ def furnished(root: User) -> Content:
     connection, channels = _channels(acme, root)
     client, disabled = _clients(acme, channels, policy, root)
     change_tenant(acme, {"throttle_policy": policy}, acting_user=root)
+    _telemetry(client)
     return Content(
         tenant=acme,
         suspended=_suspended(root),
@@ -127,6 +134,18 @@ def _people(tenant: Tenant, root: User) -> Member:
         for person, role in zip(people, Member.Role.values, strict=True)
     ]
     return members[0]
+
+
+def _telemetry(client: OAuthClient) -> None:
+    """An hour of two relay processes, of which one lost a record and the other was killed."""
+    whose, hour_ago = (client.tenant.slug, client.client_id), timezone.now() - timedelta(hours=1)
+    flow = FlowRecord(*whose, "web-chat", "to_platform", 1200, 340_000, 2, 40, 0, [1160, *[0] * 13, 40])
+    handshakes = [HandshakeRecord(*whose, "accepted", 3), HandshakeRecord(*whose, "rate_limited", 1)]
+    for worker, sequence in (("7-5f1c", 1), ("7-5f1c", 3), ("8-90ab", 1)):
+        append(TelemetryRecord(worker, sequence, hour_ago.timestamp(), [flow], handshakes))
+    roll_up()
+    RelayProcess.objects.filter(worker="8-90ab").update(heard_at=hour_ago)
+    roll_up()
 
 
 def _job() -> PeriodicTask:

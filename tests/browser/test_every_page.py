@@ -10,9 +10,13 @@ GRAVE = ("serious", "critical")
 PAGES_THAT_DIFFER = (  # one of each kind: the others are made of the same parts
     "overview",
     "list-oauthclient",
+    "list-trafficrollup",
+    "list-relayprocess",
     "add-channel",
     "page-client",
     "page-policy",
+    "page-traffic",
+    "page-gap",
     "page-version-draft",
     "page-version-retired",
     "ask-delete",

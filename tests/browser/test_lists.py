@@ -16,6 +16,10 @@ FOUND_BY = {
     "tenants_oauthclient": ("bridge", "web-chat"),
     "tenants_throttlepolicy": ("nightly", "Acme Travel"),
     "tenants_policyversion": ("slower", "Retired"),
+    "relay_trafficrollup": ("web-chat day", "Day"),
+    "relay_handshakerollup": ("rate_limited day", "Day"),
+    "relay_relayprocess": ("5f1c", "No"),
+    "relay_gap": ("90ab", "Records were lost"),
     "auditlog_logentry": ("speech-analytics", "root"),
     "django_celery_beat_periodictask": ("rebuild", "Yes"),
 }

@@ -6,7 +6,6 @@ from contextlib import closing
 from http.client import HTTPConnection
 
 import pytest
-from django.db import connection
 
 from tests.architecture.sources import ROOT
 
@@ -45,13 +44,3 @@ def _wait_until_listening(process):
         if "Listening on TCP address" in line:
             return
     pytest.fail("web ended before it listened")
-
-
-@pytest.fixture
-def test_database(db):
-    """The URL of the database that this test uses, for other processes."""
-    settings = connection.settings_dict
-    name, user, password = settings["NAME"], settings["USER"], settings["PASSWORD"]
-    if settings["HOST"]:
-        return f"postgresql://{user}:{password}@{settings['HOST']}:{settings['PORT'] or 5432}/{name}"
-    return f"postgresql://{user}@/{name}?host={settings['OPTIONS']['host']}"

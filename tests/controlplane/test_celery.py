@@ -3,6 +3,8 @@ import subprocess
 import sys
 
 import pytest
+from django_celery_beat.models import PeriodicTask
+from django_celery_beat.schedulers import ModelEntry
 
 from controlplane.celery import application
 from relay.store import keys
@@ -21,6 +23,16 @@ def test_only_json_is_taken_and_nothing_is_lost_when_a_worker_dies():
     assert application.conf.accept_content == ["json"]
     assert application.conf.task_acks_late is True
     assert application.conf.broker_transport_options == {"visibility_timeout": 120}
+
+
+@pytest.mark.django_db
+def test_f26_rolling_up_is_asked_for_every_five_seconds_and_is_stale_after_a_minute():
+    planned = application.conf.beat_schedule["roll up telemetry"]
+
+    entry = ModelEntry.from_entry("roll up telemetry", app=application, **planned)
+
+    assert str(PeriodicTask.objects.get().scheduler) == "every 5 seconds"
+    assert entry.options["expires"] == 60
 
 
 @pytest.mark.slow

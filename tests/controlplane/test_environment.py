@@ -105,6 +105,28 @@ def test_a_network_with_host_bits_is_refused():
         parse.parse_networks("10.0.0.1/8")
 
 
+def test_ports_are_numbers():
+    assert parse.parse_ports("443, 8443") == (443, 8443)
+
+
+@pytest.mark.parametrize("value", ["0", "65536", "https", "443-445", "-1", "443,,x", ","])
+def test_a_port_that_is_none_is_refused(value):
+    with pytest.raises(ValueError, match="from 1 to 65535"):
+        parse.parse_ports(value)
+
+
+def test_hosts_are_names_and_addresses_in_one_spelling():
+    assert parse.parse_hosts("Simulator, 127.0.0.1, [::1], 0::2") == ("simulator", "127.0.0.1", "::1", "::2")
+
+
+@pytest.mark.parametrize(
+    "value", ["*", "*.example", "10.0.0.0/8", "http://host", "host:8100", "127.1", "a..b", "host."]
+)
+def test_a_host_that_is_none_is_refused(value):
+    with pytest.raises(ValueError, match=r"without port or \*"):
+        parse.parse_hosts(f"good.example, {value}")
+
+
 def test_postgresql_gets_a_pool_and_sqlite_waits_for_its_writer():
     postgresql = parse.parse_database("postgresql://user:secret@host:5432/name?sslmode=require")
     sqlite = parse.parse_database("sqlite:////srv/floodgate.sqlite3")

@@ -79,3 +79,15 @@ def test_only_the_hosts_of_this_installation_are_answered():
     assert setting("ALLOWED_HOSTS", **PRODUCTION, FLOODGATE_ALLOWED_HOSTS="a.example,b.example") == (
         "['a.example', 'b.example']"
     )
+
+
+def test_s12_platforms_are_public_with_tls_on_port_443_unless_told_otherwise():
+    assert setting("PLATFORM_ADDRESSES", **PRODUCTION) == "AddressRules(ports=(443,), private_hosts=())"
+
+
+def test_s12_what_widens_the_addresses_of_platforms_must_make_sense():
+    result = manage("check", **PRODUCTION, FLOODGATE_PLATFORM_PORTS="any", FLOODGATE_PRIVATE_PLATFORM_HOSTS="*")
+
+    assert result.returncode == 2
+    assert "FLOODGATE_PLATFORM_PORTS is not usable" in result.stderr
+    assert "FLOODGATE_PRIVATE_PLATFORM_HOSTS is not usable" in result.stderr

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from relay.gateway.routing import application
-from relay.gateway.server import listening_socket, serve
+from relay.gateway.server import listening_socket, serve, tls_context
 from relay.process.supervisor import Supervisor
 
 USAGE_FAULT = 2
@@ -45,10 +45,15 @@ class Command(BaseCommand):
             serve(application, socket.socket(fileno=inherited[0]), socket.socket(fileno=inherited[1]))
             return
         try:
+            tls_context()
+        except OSError as error:
+            self._refuse(f"FLOODGATE_TLS_CERTIFICATE_FILE and FLOODGATE_TLS_KEY_FILE can't be used: {error}.")
+        try:
             listener = listening_socket(host, port, settings.RECEIVE_BUFFER_BYTES)
         except OSError as error:
             self._refuse(f"Can't listen on {host}:{port}: {error.strerror}. Choose another with --host and --port.")
-        self.stdout.write(f"The relay listens on ws://{host}:{listener.getsockname()[1]}")
+        scheme = "wss" if settings.TLS_CERTIFICATE_FILE else "ws"
+        self.stdout.write(f"The relay listens on {scheme}://{host}:{listener.getsockname()[1]}")
         self.stdout.flush()
         if processes == 1:
             serve(application, listener)

@@ -23,6 +23,13 @@ def test_the_settings_read_the_demos_own_database_and_addresses(tmp_path):
     assert variables["FLOODGATE_RELAY_URL"] == "ws://127.0.0.1:9001"
 
 
+def test_s12_the_simulator_alone_may_be_a_platform_on_this_machine(tmp_path):
+    variables = variables_of(Demonstration(directory=tmp_path), {})
+
+    assert variables["FLOODGATE_PRIVATE_PLATFORM_HOSTS"] == "127.0.0.1"
+    assert "FLOODGATE_PLATFORM_PORTS" not in variables
+
+
 def test_without_a_redis_the_demo_has_one_of_its_own(tmp_path):
     variables = variables_of(Demonstration(directory=tmp_path), {})
 

@@ -74,7 +74,7 @@ def read_all(scanner: FrameScanner, chunks: list[bytes]) -> list[Read]:
 def plain_run(scanner: FrameScanner, chunk: bytes, most: int) -> tuple[int, int]:
     """What ``read_run`` must find, read frame by frame: messages of one frame and less than 64 KiB."""
     count = at = 0
-    while count < most:
+    while count < most and len(chunk) - at >= 4:
         try:
             length = scanner.read(chunk, at)
         except ProtocolViolation:

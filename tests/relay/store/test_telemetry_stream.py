@@ -2,7 +2,7 @@ import pytest
 
 from relay.store import keys
 from relay.store.pool import StoreUnavailable, blocking
-from relay.store.telemetry_stream import KEPT, append_record, read_records
+from relay.store.telemetry_stream import KEPT, append_record, forget_records, read_on, read_records
 
 
 def written(count):
@@ -87,6 +87,57 @@ async def test_a_position_whose_record_gave_way_reads_on_from_the_oldest(redis, 
     blocking().xdel(keys.telemetry(), position)
 
     assert records_after(position) == ["first kept"]
+
+
+def placed(*positions):
+    """Put records on the stream at these positions, each named by its own."""
+    for position in positions:
+        blocking().xadd(keys.telemetry(), {"record": position}, id=position)
+
+
+def test_reading_on_goes_on_where_it_stopped(redis):
+    placed("1000-0", "2000-0", "3000-0")
+
+    assert read_on("1000-0", 10) == ([("2000-0", "2000-0"), ("3000-0", "3000-0")], True)
+
+
+def test_reading_on_reads_no_more_than_asked_for(redis):
+    placed("1000-0", "2000-0", "3000-0")
+
+    assert read_on("1000-0", 1) == ([("2000-0", "2000-0")], True)
+
+
+def test_f8_where_the_record_at_the_position_is_gone_reading_begins_anew(redis):
+    placed("1000-0", "3000-0")
+
+    for position in ("0-0", "2000-0", "4000-0"):
+        assert read_on(position, 10) == ([("1000-0", "1000-0"), ("3000-0", "3000-0")], False)
+
+
+def test_f8_an_empty_stream_is_a_new_one(redis):
+    assert read_on("1000-0", 10) == ([], False)
+
+
+def test_the_last_ten_seconds_that_were_rolled_up_stay(redis):
+    placed("1000-0", "9999-9", "10000-0", "20000-0")
+
+    assert forget_records("20000-0") == 2
+    assert records_after("0") == ["10000-0", "20000-0"]
+
+
+def test_what_comes_after_the_position_stays(redis):
+    placed("1000-0", "2000-0", "900000-0")
+
+    forget_records("2000-0")
+
+    assert records_after("0") == ["1000-0", "2000-0", "900000-0"]
+
+
+def test_f8_of_a_stream_that_began_anew_nothing_is_forgotten(redis):
+    placed("1000-0", "2000-0")
+
+    assert forget_records("50000-0") == 0
+    assert records_after("0") == ["1000-0", "2000-0"]
 
 
 @pytest.mark.asyncio

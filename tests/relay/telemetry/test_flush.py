@@ -75,6 +75,21 @@ async def test_the_sums_in_redis_are_what_was_counted(flusher, counters, redis, 
     assert messages_of(told()) == counters.flow(FLOW).messages == 1006
 
 
+async def test_a_process_is_known_before_it_has_counted_anything(redis, counters, flushing):
+    [record] = await eventually(told)
+
+    assert (record.sequence, record.flows, record.is_last) == (1, [], False)
+
+
+async def test_f1_the_last_record_of_a_process_says_so(redis, counters, flushing):
+    await eventually(told)
+
+    flushing.cancel()
+    await asyncio.gather(flushing, return_exceptions=True)
+
+    assert [record.is_last for record in told()] == [False, True]
+
+
 async def test_no_two_processes_have_one_name(counters):
     assert Flusher(counters).worker != Flusher(counters).worker
 

@@ -90,6 +90,34 @@ def test_a_record_is_read_as_it_was_written(counters):
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(record), type=TelemetryRecord) == record
 
 
+def test_a_record_of_an_older_relay_is_not_the_last_of_its_process():
+    encoded = b'{"worker":"7-ab","sequence":1,"ended_at":1700000000.5,"flows":[],"handshakes":[]}'
+
+    assert not msgspec.json.decode(encoded, type=TelemetryRecord).is_last
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"worker": ""},
+        {"worker": "x" * 65},
+        {"sequence": 0},
+        {"ended_at": -1.0},
+        {"ended_at": 1e12},
+        {"handshakes": [HandshakeRecord("x" * 101, "crm-sync", "accepted", 1)]},
+        {"handshakes": [HandshakeRecord(*ADMITTED, -1)]},
+        {"handshakes": [HandshakeRecord(*ADMITTED, 2**63)]},
+        {"flows": [FlowRecord(*FLOW, 1, 1, 0, 0, 0, [1])]},
+    ],
+)
+def test_what_the_database_would_refuse_cannot_be_read(wrong):
+    fields = {"worker": "7-ab", "sequence": 1, "ended_at": 1_700_000_000.5, "flows": [], "handshakes": []}
+    encoded = msgspec.json.encode(TelemetryRecord(**fields | wrong))
+
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(encoded, type=TelemetryRecord)
+
+
 @settings(deadline=None)  # a busy machine is slow
 @given(st.lists(st.lists(st.integers(0, 10**9), max_size=5), max_size=10))
 def test_all_records_together_tell_each_message_once(seconds):

@@ -2,6 +2,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from controlplane.generate_keys import new_credential_key
+from relay.platforms.addresses import AddressRules
 from tenants.actions import platform_connections as actions
 from tenants.encryption import PlatformCredential, decrypt_credential
 from tests.tenants.factories import ChannelFactory, PlatformConnectionFactory
@@ -117,6 +118,13 @@ def test_it_leads_to_the_platforms_own_addresses_or_to_its_own(values, token_url
         ("socket_url", "wss:///{channel}"),
         ("socket_url", "wss://user:password@host/{channel}"),
         ("token_url", "https://a..b/token"),
+        ("token_url", "http://platform.example/token"),
+        ("token_url", "https://platform.example:8443/token"),
+        ("token_url", "https://169.254.169.254/latest/meta-data"),
+        ("socket_url", "ws://platform.example/{channel}"),
+        ("socket_url", "wss://[::ffff:10.0.0.1]/{channel}"),
+        ("socket_url", "wss://0x7f.1/{channel}"),
+        ("socket_url", "wss://platform.example/{channel}#"),
         ("ca_certificate", "garbage"),
         ("ca_certificate", "é"),
         ("name", ""),
@@ -127,6 +135,23 @@ def test_what_makes_no_sense_is_refused_at_its_field(field, value, acme, alice):
         create(acme, alice, **{field: value})
 
     assert field in refusal.value.message_dict
+
+
+def test_s12_a_refused_address_tells_why_and_who_can_allow_it(acme, alice):
+    with pytest.raises(ValidationError) as refusal:
+        create(acme, alice, socket_url="wss://10.0.0.1/{channel}")
+
+    [sentence] = refusal.value.message_dict["socket_url"]
+    assert sentence == (
+        "10.0.0.1 is refused: private (10.0.0.0/8)."
+        " Only an operator can allow it, by naming 10.0.0.1 in FLOODGATE_PRIVATE_PLATFORM_HOSTS."
+    )
+
+
+def test_s12_what_the_operator_allows_can_be_entered(acme, alice, settings):
+    settings.PLATFORM_ADDRESSES = AddressRules(ports=(443, 8443), private_hosts={"10.0.0.1"})
+
+    create(acme, alice, token_url="https://platform.example:8443/token", socket_url="ws://10.0.0.1:80/{channel}")
 
 
 def test_genesys_needs_a_region_or_both_addresses(acme, alice):

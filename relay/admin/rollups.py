@@ -1,0 +1,102 @@
+"""The pages of what was counted: traffic and handshakes by minute, hour and day, to read and search."""
+
+from math import inf
+
+from django.contrib import admin
+from unfold.decorators import display
+
+from relay.admin.filters import ClientFilter, TenantFilter
+from relay.models.rollups import HandshakeRollup, Rollup, TrafficRollup
+from relay.telemetry.counters import HELD_BOUNDS_MS, held_quantile_ms
+from tenants.admin.pages import ActionPages
+from tenants.admin.rendering import moment
+
+
+class RollupPages(ActionPages):
+    """What the pages of all sums share."""
+
+    has_history = False
+    show_full_result_count = False  # counting millions of rows takes longer than finding some
+    empty_hint = "What relay processes count appears here within ten seconds, if a worker and beat run."
+
+    @display(description="From", ordering="started_at")
+    def start(self, row: Rollup) -> str:
+        """When the period begins."""
+        return moment(row.started_at)
+
+    @display(description="Tenant", ordering="tenant", empty_value="nobody yet")
+    def whose(self, row: Rollup) -> str | None:
+        """The tenant's slug; before a token is known there is none."""
+        return row.tenant or None
+
+
+@admin.register(TrafficRollup)
+class TrafficPages(RollupPages):
+    """List and page of traffic."""
+
+    list_display = ("start", "granularity", "message_count", "wait_count", "whose", "channel", "direction", "client")
+    list_filter = ("granularity", TenantFilter, ClientFilter, "started_at")
+    search_fields = ("^tenant", "^client", "^channel", "=granularity")
+    readonly_fields = (
+        "start",
+        "granularity",
+        "whose",
+        "client",
+        "channel",
+        "direction",
+        "message_count",
+        "byte_count",
+        "control_frames",
+        "wait_count",
+        "median",
+        "most",
+    )
+    fields = readonly_fields
+
+    @display(description="Messages", ordering="messages")
+    def message_count(self, row: TrafficRollup) -> str:
+        """How many went on."""
+        return f"{row.messages:,}"
+
+    @display(description="Bytes", ordering="bytes")
+    def byte_count(self, row: TrafficRollup) -> str:
+        """How many, with frame headers."""
+        return f"{row.bytes:,}"
+
+    @display(description="Held back first", ordering="waited")
+    def wait_count(self, row: TrafficRollup) -> str:
+        """How many messages waited."""
+        return f"{row.waited:,}"
+
+    @display(description="Half were held")
+    def median(self, row: TrafficRollup) -> str:
+        """The bound of the median's bucket."""
+        return _held(row, 0.5)
+
+    @display(description="99 of 100 were held")
+    def most(self, row: TrafficRollup) -> str:
+        """The bound of the 99th percentile's bucket."""
+        return _held(row, 0.99)
+
+
+@admin.register(HandshakeRollup)
+class HandshakePages(RollupPages):
+    """List and page of handshakes."""
+
+    list_display = ("start", "granularity", "how_many", "result", "whose", "client")
+    list_filter = ("granularity", TenantFilter, ClientFilter, "started_at")
+    search_fields = ("^tenant", "^client", "^result", "=granularity")
+    readonly_fields = ("start", "granularity", "whose", "client", "result", "how_many")
+    fields = readonly_fields
+
+    @display(description="Handshakes", ordering="count")
+    def how_many(self, row: HandshakeRollup) -> str:
+        """How many ended so."""
+        return f"{row.count:,}"
+
+
+def _held(row: TrafficRollup, quantile: float) -> str:
+    bound_ms = held_quantile_ms(row.held, quantile)
+    if bound_ms == inf:
+        return f"longer than {HELD_BOUNDS_MS[-1]:,} ms"
+    return f"up to {bound_ms:,} ms" if bound_ms else "nothing was held"

@@ -1,0 +1,72 @@
+import pytest
+from django.urls import reverse
+
+from relay.models.rollups import TrafficRollup
+from relay.telemetry.sums import Sums
+from tests.relay.counted import flow, record
+
+pytestmark = pytest.mark.django_db
+TRAFFIC = reverse("admin:relay_trafficrollup_changelist")
+HANDSHAKES = reverse("admin:relay_handshakerollup_changelist")
+
+
+def found(pages, address, **query):
+    """The rows that a list shows."""
+    return list(pages.get(address, query).context["cl"].result_list)
+
+
+def page_of(pages, row):
+    return pages.get(reverse("admin:relay_trafficrollup_change", args=[row.pk])).content.decode()
+
+
+def test_days_come_before_hours_and_minutes(pages, rows):
+    assert [row.granularity for row in found(pages, TRAFFIC)] == ["day", "hour", "minute"]
+
+
+def test_traffic_is_told_with_its_numbers(pages, rows):
+    page = page_of(pages, rows["trafficrollup"])
+
+    for words in ("1,234", "12,340", "crm-sync", "billing", "2026-11-24 12:00:00 UTC"):
+        assert words in page
+
+
+@pytest.mark.parametrize("address", [TRAFFIC, HANDSHAKES])
+def test_sums_are_filtered_by_tenant_client_and_granularity(address, pages, rows, umbrella):
+    acme = {"tenant__exact": "acme"}
+
+    assert len(found(pages, address, **acme)) == 3
+    assert len(found(pages, address, **acme, client__exact="crm-sync")) == 3
+    assert len(found(pages, address, **acme, client__exact="crm-sync", granularity__exact="hour")) == 1
+    assert found(pages, address, tenant__exact="umbrella") == []
+
+
+def test_clients_can_be_chosen_when_a_tenant_was(pages, rows):
+    assert "CRM sync" not in pages.get(TRAFFIC).content.decode()
+    assert "CRM sync" in pages.get(TRAFFIC, {"tenant__exact": "acme"}).content.decode()
+
+
+@pytest.mark.parametrize("words", ["acme", "crm-sync", "billing"])
+def test_traffic_is_found_by_the_beginning_of_tenant_client_and_channel(words, pages, rows):
+    assert len(found(pages, TRAFFIC, q=words[:3])) == 3
+    assert len(found(pages, TRAFFIC, q=f"{words} day")) == 1
+    assert found(pages, TRAFFIC, q="nobody") == []
+
+
+@pytest.mark.parametrize(
+    ("messages", "waited", "words"),
+    [(100, 0, "up to 1 ms"), (100, 60, "longer than 30,000 ms"), (0, 0, "nothing was held")],
+)
+def test_how_long_messages_were_held_is_told_in_words(messages, waited, words, pages):
+    one, sums = record(), Sums()
+    one.flows[:] = [flow(messages, waited=waited)]
+    sums.add(one)
+    sums.store()
+
+    assert words in page_of(pages, TrafficRollup.objects.first())
+
+
+def test_handshakes_of_nobody_are_said_to_be_so(pages, rows):
+    rows["handshakerollup"].tenant = ""
+    rows["handshakerollup"].save()
+
+    assert "nobody yet" in pages.get(HANDSHAKES).content.decode()

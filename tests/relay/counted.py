@@ -1,0 +1,59 @@
+"""Records as relay processes make them, put on the stream without a relay; and what they were rolled up to."""
+
+from datetime import UTC, datetime
+from typing import cast
+
+import msgspec
+from django.db.models import Sum
+
+from relay.models.rollups import TrafficRollup
+from relay.store import keys
+from relay.store.pool import blocking
+from relay.telemetry.counters import HELD_BOUNDS_MS
+from relay.telemetry.records import FlowRecord, HandshakeRecord, TelemetryRecord
+
+NOON = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
+WHOSE = ("acme", "crm-sync")
+
+
+def flow(messages: int, *, waited: int = 0, channel: str = "billing") -> FlowRecord:
+    """So many messages of ten bytes; those that waited were held longest."""
+    held = [messages - waited] + [0] * (len(HELD_BOUNDS_MS) - 1) + [waited]
+    return FlowRecord(*WHOSE, channel, "to_platform", messages, 10 * messages, 0, waited, 0, held)
+
+
+def record(
+    sequence: int = 1,
+    messages: int = 1,
+    *,
+    worker: str = "relay-1",
+    ended_at: datetime = NOON,
+    accepted: int = 0,
+) -> TelemetryRecord:
+    """A record of one flow, and of handshakes if any were accepted."""
+    handshakes = [HandshakeRecord(*WHOSE, "accepted", accepted)] if accepted else []
+    return TelemetryRecord(worker, sequence, ended_at.timestamp(), [flow(messages)], handshakes)
+
+
+def last_record(sequence: int) -> TelemetryRecord:
+    """The record of a process that ends."""
+    return msgspec.structs.replace(record(sequence), is_last=True)
+
+
+def append(*records: TelemetryRecord, position: str = "*") -> list[str]:
+    """Put records on the stream; answers their positions."""
+    with blocking().pipeline(transaction=False) as pipeline:
+        for one in records:
+            pipeline.xadd(keys.telemetry(), {"record": msgspec.json.encode(one)}, id=position)
+        return list(pipeline.execute())
+
+
+def stream() -> list[str]:
+    """The positions of all records on the stream."""
+    entries = cast("list[tuple[str, dict[str, str]]]", blocking().xrange(keys.telemetry()))
+    return [position for position, _ in entries]
+
+
+def messages(granularity: str = "minute") -> int:
+    """How many messages were rolled up, over all periods of one granularity."""
+    return TrafficRollup.objects.filter(granularity=granularity).aggregate(total=Sum("messages"))["total"] or 0
