@@ -29,7 +29,7 @@ async def test_f4_those_who_hold_most_are_closed_with_1013(mortal_relay, integra
     client, platform = await bare(at=mortal_relay, buffer_bytes=16_384)
     client.writer.transport.pause_reading()
     platform.send((b"\x82\x7f" + MIB.to_bytes(8) + bytes(MIB)) * 5)
-    await eventually(platform.writer.transport.get_write_buffer_size)
+    await eventually(lambda: [one for one in list(mortal_relay.worker.connections) if one.session.buffered_bytes])
 
     mortal_relay.worker.resources.memory_limit_bytes = 1
 
