@@ -15,12 +15,11 @@ User.objects.create_superuser("alice", "alice@example.com", "correct horse batte
 """
 LOG_IN = """
 import django; django.setup()
-import sys
 from django.test import Client
 browser = Client(raise_request_exception=False, SERVER_NAME="localhost")
 answer = browser.post("/admin/login/", {"username": "alice", "password": "correct horse battery"})
 told = f"{answer.status_code} {answer.headers.get('Retry-After')} {answer.content.decode()[:200]}"
-sys.stdout.write(told + "\n")  # at once: the log writes there too
+print(told)  # in one piece: the log writes there too
 """
 
 
