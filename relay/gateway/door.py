@@ -120,10 +120,15 @@ class ClientDoor(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """Answer what is undecided: this process ends."""
-        if self._is_reused and not self._reader.received:
+        if self._is_idle:
             self._transport.close()
         elif not self._is_answered:
             self._refuse(draining())
+
+    @property
+    def _is_idle(self) -> bool:
+        """Between two requests: nothing was asked that could be answered."""
+        return self._is_reused and not self._reader.received
 
     @property
     def _connections(self) -> set[Any]:
@@ -228,8 +233,8 @@ class ClientDoor(asyncio.Protocol):
             self._transport.abort()
 
     def _give_up(self) -> None:
-        if self._is_reused and not self._reader.received:
-            self._transport.close()  # idle between two requests
+        if self._is_idle:
+            self._transport.close()
         else:
             self._refuse(handshake_too_slow(HANDSHAKE_DEADLINE_SECONDS))
 

@@ -7,12 +7,12 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
-from ipaddress import ip_address
 
 import structlog
 from django.conf import settings
 
 from relay.gateway.door import HANDSHAKE_DEADLINE_SECONDS, Client, ClientDoor
+from relay.protocol.forwarded import is_trusted
 from relay.protocol.proxy_header import LARGEST_PROXY_DATA_BYTES, ProxyHeader, ProxyHeaderInvalid, read_proxy_header
 
 log = structlog.get_logger()
@@ -65,7 +65,7 @@ class FrontDoor:
             plug.close()
 
     async def _client(self, plug: socket.socket, peer: Client) -> Client:
-        if not any(ip_address(peer[0]) in network for network in settings.TRUSTED_PROXIES):
+        if not is_trusted(peer[0], settings.TRUSTED_PROXIES):
             raise ProxyHeaderInvalid(f"{peer[0]} is none of FLOODGATE_TRUSTED_PROXIES, and only they may connect")
         told = await self._proxy_header(plug)
         return (told.address, told.port) if told.address else peer

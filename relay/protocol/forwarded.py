@@ -52,6 +52,12 @@ def client_address(
     return str(told.pop() if len(told) == 1 else address)
 
 
+def is_trusted(peer: str, trusted: Sequence[Network]) -> bool:
+    """Tell whether the other end of a socket is one of our own proxies."""
+    address = _parsed(peer)
+    return address is not None and _is_trusted(address, trusted)
+
+
 def subscriber(address: str) -> str:
     """What a limit of one address counts together: an IPv4 address, an IPv6 subscriber's network, or "unknown"."""
     parsed = _parsed(address)

@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.protocol.forwarded import LONGEST_FORWARDED_ELEMENT, MOST_FORWARDED_HOPS, client_address, subscriber
+from relay.protocol.forwarded import (
+    LONGEST_FORWARDED_ELEMENT,
+    MOST_FORWARDED_HOPS,
+    client_address,
+    is_trusted,
+    subscriber,
+)
 
 OURS = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 PROXY, CLIENT, FORGED = "10.0.0.1", "203.0.113.9", "6.6.6.6"
@@ -280,3 +286,13 @@ def as_forwarded(value):
     return ", ".join(
         f'for="[{entry}]"' if ":" in entry else f"for={entry}" for entry in value.replace(" ", "").split(",")
     )
+
+
+@given(ADDRESSES)
+def test_a_peer_is_trusted_where_a_proxy_is_ours_however_it_is_written(address):
+    assert is_trusted(address, OURS) is is_ours(address)
+
+
+@pytest.mark.parametrize("peer", ["", "unknown", "/run/relay.sock"])
+def test_a_peer_without_an_address_is_not_trusted(peer):
+    assert not is_trusted(peer, OURS)
