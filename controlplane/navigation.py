@@ -53,6 +53,7 @@ SIDEBAR = [
         "separator": True,
         "items": [
             _page("Traffic", "swap_vert", "relay_trafficrollup_changelist"),
+            _page("Throttle episodes", "hourglass_top", "relay_throttleepisode_changelist"),
             _page("Handshakes", "handshake", "relay_handshakerollup_changelist"),
             _page("Relay processes", "memory", "relay_relayprocess_changelist"),
             _page("Gaps", "data_alert", "relay_gap_changelist"),

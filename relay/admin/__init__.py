@@ -1,3 +1,4 @@
+from relay.admin.episodes import EpisodePages as EpisodePages
 from relay.admin.position import PositionPages as PositionPages
 from relay.admin.processes import GapPages as GapPages
 from relay.admin.processes import RelayProcessPages as RelayProcessPages

@@ -20,14 +20,16 @@ from relay.protocol.denials import (
 )
 from relay.protocol.forwarded import subscriber
 from relay.store.client_records import ChannelRecord, ClientRecord
+from relay.telemetry.counters import Counters, ThrottleCounter, ThrottleKey
 from relay.throttle.cap import first_full
 from relay.throttle.limiter import FrameLimits, Limiter, SessionLimits
-from relay.throttle.policy import SECOND_NS, Beyond, Counted, Direction, PolicySnapshot, Scope, ZonePolicy
-from relay.throttle.verdict import Action
+from relay.throttle.policy import SECOND_NS, Beyond, Counted, Direction, PolicySnapshot, Scope, ZonePolicy, ZoneSource
+from relay.throttle.verdict import PASS, Action
 from relay.throttle.zones import ZoneKey, Zones, keyed_zones
 
 CAP_RETRY_SECONDS = 5
 ADDRESS_POLICY = "address"
+NOBODY = ("", "", "")  # tenant, client and channel, before a token was read
 ScopeIds = dict[Scope, str]
 FLOWING = (Counted.MESSAGES, Counted.BYTES, Counted.CONTROL_FRAMES)
 
@@ -35,9 +37,13 @@ FLOWING = (Counted.MESSAGES, Counted.BYTES, Counted.CONTROL_FRAMES)
 class Admission:
     """The zones and caps of one process, and who may pass them."""
 
-    def __init__(self, address_permits: int, address_burst: int) -> None:
-        """The two figures limit handshakes a second from one address, before any token is looked at."""
+    def __init__(self, address_permits: int, address_burst: int, counters: Counters) -> None:
+        """Count in ``counters`` what is refused or must wait.
+
+        The two figures limit handshakes a second from one address, before any token is looked at.
+        """
         self.zones = Zones()
+        self._counters = counters
         self._connection_numbers = itertools.count(1)
         self._address_policy = ZonePolicy(
             name="address_handshakes",
@@ -61,8 +67,10 @@ class Admission:
         """
         now_ns = time.monotonic_ns()
         key = ZoneKey(Scope.ADDRESS, subscriber(address), ADDRESS_POLICY, self._address_policy.name)
-        verdict = Limiter([self.zones.zone(key, self._address_policy, now_ns)]).admit(now_ns)
+        zone = self.zones.zone(key, self._address_policy, 0, now_ns)
+        verdict = Limiter([zone]).admit(now_ns)
         if verdict.action is Action.REJECT:
+            self._counters.throttle(ThrottleKey(*NOBODY, zone.source)).refuse(now_ns)
             raise Denied(_too_many(self._address_policy, verdict.wait_ns, address))
 
     @asynccontextmanager
@@ -77,13 +85,12 @@ class Admission:
         """
         policies = effective_policies(client, channel)
         scope_ids = self._scope_ids(client, channel, address)
-        caps = [
-            self.zones.cap(key, policy) for key, policy in keyed_zones(policies, scope_ids, [Counted.OPEN_CONNECTIONS])
-        ]
+        caps = [self.zones.cap(*keyed) for keyed in keyed_zones(policies, scope_ids, [Counted.OPEN_CONNECTIONS])]
         full = first_full(caps)
         if full is not None:
+            self._throttle(client, channel, full.source).refuse(time.monotonic_ns())
             raise Denied(_connection_limit(full.name, full.limit, client.client_id))
-        wait_ns = self._charge_handshake(policies, scope_ids, client.client_id)
+        wait_ns = self._charge_handshake(client, channel, scope_ids)
         for cap in caps:
             cap.take()
         try:
@@ -98,7 +105,7 @@ class Admission:
         """The limiters that a connection is held to under the records as they are now."""
         now_ns = time.monotonic_ns()
         keyed = keyed_zones(effective_policies(client, channel), scope_ids, FLOWING)
-        found = [self.zones.zone(key, policy, now_ns) for key, policy in keyed]
+        found = [self.zones.zone(*zone, now_ns) for zone in keyed]
 
         def zones_of(direction: Direction, *counted: Counted) -> Limiter:
             return Limiter(z for z in found if z.policy.direction is direction and z.policy.counted in counted)
@@ -123,14 +130,23 @@ class Admission:
             Scope.TENANT: client.tenant_id,
         }
 
-    def _charge_handshake(self, policies: list[PolicySnapshot], scope_ids: ScopeIds, client_id: str) -> int:
+    def _charge_handshake(self, client: ClientRecord, channel: ChannelRecord, scope_ids: ScopeIds) -> int:
         now_ns = time.monotonic_ns()
-        keyed = keyed_zones(policies, scope_ids, [Counted.HANDSHAKES])
-        limiter = Limiter([self.zones.zone(key, policy, now_ns) for key, policy in keyed])
+        keyed = keyed_zones(effective_policies(client, channel), scope_ids, [Counted.HANDSHAKES])
+        limiter = Limiter([self.zones.zone(*zone, now_ns) for zone in keyed])
         verdict = limiter.admit(now_ns)
-        if verdict.action is Action.REJECT and limiter.deciding_zone is not None:
-            raise Denied(_too_many(limiter.deciding_zone.policy, verdict.wait_ns, client_id))
+        if verdict is PASS or limiter.deciding_zone is None:
+            return 0
+        throttle = self._throttle(client, channel, limiter.deciding_zone.source)
+        if verdict.action is Action.REJECT:
+            throttle.refuse(now_ns)
+            raise Denied(_too_many(limiter.deciding_zone.policy, verdict.wait_ns, client.client_id))
+        throttle.hold(now_ns)
+        throttle.let_go(now_ns, now_ns + verdict.wait_ns)  # it is charged already: it will wait for so long
         return verdict.wait_ns
+
+    def _throttle(self, client: ClientRecord, channel: ChannelRecord, source: ZoneSource) -> ThrottleCounter:
+        return self._counters.throttle(ThrottleKey(client.tenant_slug, client.client_id, channel.name, source))
 
 
 def effective_policies(client: ClientRecord, channel: ChannelRecord) -> list[PolicySnapshot]:

@@ -42,9 +42,10 @@ class Worker:
         self.http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10, connect=5))
         self.verifier = TokenVerifier(settings.VERIFICATION_KEY, settings.WEB_URL)
         self.policies = Policies(self.redis, self)
-        self.admission = Admission(settings.ADDRESS_HANDSHAKE_PERMITS, settings.ADDRESS_HANDSHAKE_BURST)
         self.platform_tokens = PlatformTokens(self.http)
         self.counters = Counters()
+        address_limit = settings.ADDRESS_HANDSHAKE_PERMITS, settings.ADDRESS_HANDSHAKE_BURST
+        self.admission = Admission(*address_limit, self.counters)
         self.around = Surroundings(self.counters, _bounds())
         self.resources = Resources(settings.MEMORY_LIMIT_BYTES)
         self.watchdog = Watchdog()

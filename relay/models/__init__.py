@@ -1,3 +1,4 @@
+from relay.models.episodes import ThrottleEpisode as ThrottleEpisode
 from relay.models.position import StreamPosition as StreamPosition
 from relay.models.processes import Gap as Gap
 from relay.models.processes import RelayProcess as RelayProcess

@@ -9,13 +9,15 @@ from relay.protocol.frames import FrameScanner, ProtocolViolation
 from relay.splicing.bounds import Bounds
 from relay.splicing.splice import Splice
 from relay.splicing.waiting import Stop, WaitingRoom
-from relay.telemetry.counters import Counters, Flow
+from relay.telemetry.counters import Counters, Flow, ThrottleCounter, ThrottleKey
 from relay.throttle.limiter import SessionLimits
 from relay.throttle.policy import SECOND_NS
 from relay.throttle.verdict import Verdict
+from relay.throttle.zone import Zone
 from relay.upstream.link import Link
 
 LINGER_SECONDS = 2.0  # how long a closed client may take to read its Close frame
+LINGER_QUIET_SECONDS = 0.1  # nothing came from an endpoint that broke the protocol: it has sent all that it will
 CLOSE_ANSWER_SECONDS = 10  # how long an endpoint may take to answer the other's Close frame
 FLUSH_SECONDS = 30.0  # how long a platform may take to read what its client left behind
 GOING_AWAY = 1001
@@ -38,6 +40,7 @@ class Session:
         """Make both sides; nothing flows until ``begin``. ``flow`` names the counters, less the direction."""
         self._loop = asyncio.get_running_loop()
         self._link = link
+        self._flow = flow
         self._bounds = around.bounds
         self._counters = counters = around.counters
         self._quiet_since_ns = 0
@@ -46,6 +49,7 @@ class Session:
         self._sides_left = 2
         self._is_closing = False
         self._timer: asyncio.TimerHandle | None = None
+        self._quiet_timer: asyncio.TimerHandle | None = None
         self.client = Splice(
             self,
             self._scanner(masked=True),
@@ -76,8 +80,9 @@ class Session:
         try:
             await self._ended
         finally:
-            if self._timer is not None:
-                self._timer.cancel()
+            for timer in (self._timer, self._quiet_timer):
+                if timer is not None:
+                    timer.cancel()
             self._abort()
 
     def adopt(self, limits: SessionLimits) -> None:
@@ -113,6 +118,11 @@ class Session:
             return
         self._end(code, reason, GOING_AWAY, reason)
 
+    def throttle_by(self, zone: Zone) -> ThrottleCounter:
+        """Where to count what ``zone`` does to this connection."""
+        flow = self._flow
+        return self._counters.throttle(ThrottleKey(flow.tenant, flow.client, flow.channel, zone.source))
+
     def side_violated(self, side: Splice, violation: ProtocolViolation) -> None:
         """Close on whoever broke the protocol with its own code, and tell the other side."""
         if side is self.client:
@@ -131,6 +141,12 @@ class Session:
     def side_answered(self, side: Splice) -> None:
         """Close a socket on which both Close frames have gone."""
         side.transport.close()
+
+    def side_unreadable(self, side: Splice) -> None:
+        """Close a socket once nothing has come for a while: closed over unread bytes, it would be reset."""
+        if self._quiet_timer is not None:
+            self._quiet_timer.cancel()
+        self._quiet_timer = self._loop.call_later(LINGER_QUIET_SECONDS, side.transport.close)
 
     def side_lost(self, side: Splice) -> None:
         """End the other side in the way that its endpoint can understand."""

@@ -5,32 +5,17 @@ Nothing is queued: who must wait is not read from, so TCP makes the sender wait.
 
 import asyncio
 import time
-from typing import Protocol, cast
+from typing import cast
 
 from relay.protocol.frames import FrameKind, FrameScanner, ProtocolViolation
+from relay.splicing.ends import Ends
 from relay.splicing.waiting import Held, Stop, WaitingRoom
 from relay.splicing.walk import FRAMES_A_TURN, walk
 from relay.telemetry.counters import TrafficCounter
 from relay.throttle.limiter import FrameLimits, Limiter
-from relay.throttle.verdict import PASS, Action, Verdict
+from relay.throttle.verdict import PASS, Action
 
 WRITE_HIGH_BYTES, WRITE_LOW_BYTES = 64 * 1024, 16 * 1024
-
-
-class Ends(Protocol):
-    """What a side tells its session."""
-
-    def side_violated(self, side: "Splice", violation: ProtocolViolation) -> None:
-        """``side``'s endpoint sent a frame that must not go on."""
-
-    def side_exceeded(self, verdict: Verdict) -> None:
-        """A zone closes connections that have waited for too long."""
-
-    def side_answered(self, side: "Splice") -> None:
-        """``side``'s endpoint has sent its own Close frame after ours, or something that can't be read."""
-
-    def side_lost(self, side: "Splice") -> None:
-        """``side``'s socket is gone, and all that was taken from it has gone on."""
 
 
 class Splice(asyncio.Protocol):
@@ -45,7 +30,12 @@ class Splice(asyncio.Protocol):
     peer: "Splice"
 
     def __init__(
-        self, session: Ends, scanner: FrameScanner, limits: FrameLimits, counter: TrafficCounter, room: WaitingRoom
+        self,
+        session: Ends["Splice"],
+        scanner: FrameScanner,
+        limits: FrameLimits,
+        counter: TrafficCounter,
+        room: WaitingRoom,
     ) -> None:
         """Walk with ``scanner``, admit by ``limits``, count in ``counter``, wait in ``room``."""
         self._session = session
@@ -140,6 +130,7 @@ class Splice(asyncio.Protocol):
         limiter = self._limits[held.kind]
         verdict = limiter.admit_waiting(now_ns, held.payload_bytes, held.arrived_ns, self.throttled_since_ns)
         if verdict.action is Action.CLOSE:
+            self._session.throttle_by(limiter.decided_by).close(now_ns)
             self._session.side_exceeded(verdict)
         elif verdict is not PASS:
             self._join_line(held, limiter)
@@ -183,7 +174,9 @@ class Splice(asyncio.Protocol):
         self._last_words = last_words
         if last_words and not self._passing_bytes:
             self._say_last_words()
-        if held is not None:
+        if self._is_unreadable:
+            self._session.side_unreadable(self)
+        elif held is not None:
             self._skip(held.chunk, held.at + held.length)
         elif rest:
             self._skip(rest, 0)
@@ -236,12 +229,14 @@ class Splice(asyncio.Protocol):
         if self._last_words:
             self._write(chunk, 0, at)
         try:
-            at = self._scanner.skip(chunk, at)
+            at = len(chunk) if self._is_unreadable else self._scanner.skip(chunk, at)
         except ProtocolViolation:
-            self._is_unreadable = True
+            self._is_unreadable, at = True, len(chunk)
         self._header = chunk[at:]
         self._passing_bytes = max(0, at - len(chunk))
-        if self._scanner.close_was_read or self._is_unreadable:
+        if self._is_unreadable:
+            self._session.side_unreadable(self)
+        elif self._scanner.close_was_read:
             self._session.side_answered(self)
 
     def _keep(self, chunk: bytes, judged: int, *, in_mid_header: bool) -> None:
@@ -253,13 +248,15 @@ class Splice(asyncio.Protocol):
         self._room.take_turn(self)
 
     def _hold(self, chunk: bytes, at: int, length: int, now_ns: int) -> None:
-        scanner = self._scanner
-        self._held = Held(chunk, at, length, scanner.kind, scanner.payload_bytes, now_ns, None)
+        scanner, limiter = self._scanner, self._limits[self._scanner.kind]
+        throttle = self._session.throttle_by(limiter.decided_by)
+        throttle.hold(now_ns)
+        self._held = Held(chunk, at, length, scanner.kind, scanner.payload_bytes, now_ns, throttle)
         if not self.throttled_since_ns:
             self.throttled_since_ns = now_ns
         self._counter.waiting += 1
         self.stop(Stop.THROTTLED)
-        self._join_line(self._held, self._limits[scanner.kind])
+        self._join_line(self._held, limiter)
 
     def _release(self, held: Held, now_ns: int) -> None:
         self._forget_held()
@@ -284,9 +281,8 @@ class Splice(asyncio.Protocol):
             self._session.side_lost(self)
 
     def _join_line(self, held: Held, limiter: Limiter) -> None:
-        held.zone = limiter.deciding_zone
-        if held.zone is not None:
-            self._room.join(held.zone, self)
+        held.zone = limiter.decided_by
+        self._room.join(held.zone, self)
 
     def _leave_line(self) -> None:
         if self._held is not None and self._held.zone is not None:
@@ -295,6 +291,7 @@ class Splice(asyncio.Protocol):
 
     def _forget_held(self) -> None:
         self._leave_line()
-        if self._held is not None:
+        if (held := self._held) is not None:
+            held.throttle.let_go(held.arrived_ns, time.monotonic_ns())
             self._held = None
             self._counter.waiting -= 1

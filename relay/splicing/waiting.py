@@ -8,6 +8,7 @@ from enum import IntFlag
 from typing import Protocol
 
 from relay.protocol.frames import FrameKind
+from relay.telemetry.counters import ThrottleCounter
 from relay.throttle.policy import SECOND_NS, Beyond
 from relay.throttle.zone import Zone
 
@@ -23,7 +24,10 @@ class Stop(IntFlag):
 
 @dataclass(slots=True)
 class Held:
-    """A frame that must wait, and what was read behind it. ``zone`` is the one in whose line it stands."""
+    """A frame that must wait, and what was read behind it.
+
+    ``throttle`` counts what the zone that held it first does, ``zone`` is the one in whose line it stands now.
+    """
 
     chunk: bytes
     at: int
@@ -31,7 +35,8 @@ class Held:
     kind: FrameKind
     payload_bytes: int
     arrived_ns: int
-    zone: Zone | None
+    throttle: ThrottleCounter
+    zone: Zone | None = None
 
 
 class Waiter(Protocol):

@@ -4,6 +4,8 @@ from bisect import bisect_left
 from collections import Counter
 from typing import NamedTuple
 
+from relay.throttle.policy import ZoneSource
+
 HELD_BOUNDS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000)
 NS_PER_MS = 1_000_000
 
@@ -15,6 +17,62 @@ class Flow(NamedTuple):
     client: str
     channel: str
     direction: str
+
+
+class ThrottleKey(NamedTuple):
+    """Whose traffic on which channel was held back, and by which zone. Of nobody, as long as no token was read."""
+
+    tenant: str
+    client: str
+    channel: str
+    source: ZoneSource
+
+
+class ThrottleCounter:
+    """What one zone did to one client's traffic on one channel, since the process began. All times are monotonic.
+
+    Attributes:
+        waited: messages and handshakes that were told to wait.
+        waiting: those of them that wait now.
+        held_ns: for how long those that wait no more have waited, added up.
+        refused: handshakes that were refused.
+        closed: connections that were closed because they had waited for too long.
+        first_ns: when the zone first did something since somebody last took the times; 0: it did nothing.
+        last_ns: when it last did.
+    """
+
+    __slots__ = ("closed", "first_ns", "held_ns", "last_ns", "refused", "waited", "waiting")
+
+    def __init__(self) -> None:
+        """Begin at nothing."""
+        self.waited = self.waiting = self.held_ns = self.refused = self.closed = 0
+        self.first_ns = self.last_ns = 0
+
+    def hold(self, now_ns: int) -> None:
+        """Count one that must wait."""
+        self.waited += 1
+        self.waiting += 1
+        self._acted(now_ns)
+
+    def let_go(self, arrived_ns: int, now_ns: int) -> None:
+        """Count one that waits no more."""
+        self.waiting -= 1
+        self.held_ns += now_ns - arrived_ns
+        self._acted(now_ns)
+
+    def refuse(self, now_ns: int) -> None:
+        """Count one that was refused."""
+        self.refused += 1
+        self._acted(now_ns)
+
+    def close(self, now_ns: int) -> None:
+        """Count a connection that was closed."""
+        self.closed += 1
+        self._acted(now_ns)
+
+    def _acted(self, now_ns: int) -> None:
+        self.first_ns = self.first_ns or now_ns
+        self.last_ns = now_ns
 
 
 class TrafficCounter:
@@ -61,13 +119,20 @@ class Counters:
         self.open_connections: Counter[tuple[str, str]] = Counter()  # by tenant and client
         self.handshakes: Counter[tuple[str, str, str]] = Counter()  # by tenant, client and result
         self.closes: Counter[tuple[str, int]] = Counter()  # by who ended it and code
-        self.zone_decisions: Counter[tuple[str, str, str, str]] = Counter()  # by tenant, client, zone and action
+        self.throttles: dict[ThrottleKey, ThrottleCounter] = {}
 
     def flow(self, flow: Flow) -> TrafficCounter:
         """The counter of one flow."""
         counter = self.traffic.get(flow)
         if counter is None:
             counter = self.traffic[flow] = TrafficCounter()
+        return counter
+
+    def throttle(self, key: ThrottleKey) -> ThrottleCounter:
+        """The counter of what one zone holds back."""
+        counter = self.throttles.get(key)
+        if counter is None:
+            counter = self.throttles[key] = ThrottleCounter()
         return counter
 
 

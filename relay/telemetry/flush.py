@@ -12,6 +12,7 @@ from relay.store.pool import RedisOnLoop, StoreUnavailable
 from relay.store.telemetry_stream import append_record
 from relay.telemetry.counters import Counters
 from relay.telemetry.records import Differences, TelemetryRecord
+from relay.telemetry.throttles import ThrottleDifferences
 
 log = structlog.get_logger()
 INTERVAL_SECONDS = 1.0
@@ -25,6 +26,7 @@ class Flusher:
         self.worker = f"{os.getpid()}-{secrets.token_hex(8)}"
         self._counters = counters
         self._differences = Differences()
+        self._throttles = ThrottleDifferences()
         self._sequence = 0
         self._unsent: bytes | None = None
 
@@ -45,7 +47,10 @@ class Flusher:
     def _next_record(self, now_unix_seconds: float, *, is_last: bool) -> bytes:
         self._sequence += 1
         flows, handshakes = self._differences.take(self._counters)
-        record = TelemetryRecord(self.worker, self._sequence, now_unix_seconds, flows, handshakes, is_last)
+        throttles = self._throttles.take(self._counters, time.monotonic_ns(), now_unix_seconds)
+        record = TelemetryRecord(
+            self.worker, self._sequence, now_unix_seconds, flows, handshakes, throttles, is_last=is_last
+        )
         return msgspec.json.encode(record)
 
 

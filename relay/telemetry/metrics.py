@@ -1,6 +1,7 @@
 """The page that Prometheus reads, made from the counters when it is asked for."""
 
 import platform
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from relay.telemetry.counters import HELD_BOUNDS_MS, Counters, TrafficCounter
+from relay.throttle.verdict import Action
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 FLOW_LABELS = ("tenant", "client", "channel", "direction")
@@ -52,6 +54,7 @@ class CounterCollector(Collector):
         yield GaugeMetricFamily("floodgate_memory_bytes", "Memory of the process.", self._state.memory_bytes)
         yield GaugeMetricFamily("floodgate_draining", "1 while the process drains.", self._state.is_draining)
         yield from self._flow_metrics()
+        yield self._throttle_metric()
         connections = GaugeMetricFamily("floodgate_connections", "Open connections.", labels=("tenant", "client"))
         for connected, count in self._counters.open_connections.items():
             connections.add_metric(connected, count)
@@ -66,6 +69,22 @@ class CounterCollector(Collector):
         for (side, code), count in self._counters.closes.items():
             closes.add_metric((side, str(int(code))), count)
         yield closes
+
+    def _throttle_metric(self) -> Metric:
+        """Versions of one policy are added up: a label for each would never end."""
+        labels = (*FLOW_LABELS[:3], "zone", "action")
+        throttled = CounterMetricFamily(
+            "floodgate_throttled", "What zones held back, refused and closed.", labels=labels
+        )
+        sums: Counter[tuple[str, ...]] = Counter()
+        for key, counter in self._counters.throttles.items():
+            whose = key.tenant, key.client, key.channel, key.source.zone
+            sums[*whose, Action.WAIT.name.lower()] += counter.waited
+            sums[*whose, Action.REJECT.name.lower()] += counter.refused
+            sums[*whose, Action.CLOSE.name.lower()] += counter.closed
+        for values, count in sums.items():
+            throttled.add_metric(values, count)
+        return throttled
 
     def _flow_metrics(self) -> Iterator[Metric]:
         messages = CounterMetricFamily("floodgate_messages", "Messages relayed.", labels=FLOW_LABELS)

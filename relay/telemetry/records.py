@@ -5,14 +5,11 @@ from typing import Annotated
 import msgspec
 
 from relay.models.processes import LONGEST_WORKER
-from relay.models.rollups import LONGEST_NAME
 from relay.telemetry.counters import HELD_BOUNDS_MS, Counters, Flow, TrafficCounter
+from relay.telemetry.fields import Count, Name, UnixSeconds
+from relay.telemetry.throttles import ThrottleRecord
 
-# What the database takes. Looked at when a record is read, not when it is made.
-Name = Annotated[str, msgspec.Meta(max_length=LONGEST_NAME)]
-Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Buckets = Annotated[list[Count], msgspec.Meta(min_length=len(HELD_BOUNDS_MS) + 1, max_length=len(HELD_BOUNDS_MS) + 1)]
-UnixSeconds = Annotated[float, msgspec.Meta(ge=0, lt=2**32)]
 
 
 class FlowRecord(msgspec.Struct, frozen=True, array_like=True):
@@ -50,6 +47,7 @@ class TelemetryRecord(msgspec.Struct, frozen=True):
     ended_at: UnixSeconds
     flows: list[FlowRecord]
     handshakes: list[HandshakeRecord]
+    throttles: list[ThrottleRecord] = []
     is_last: bool = False  # the process ends
 
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from relay.models.position import BEGINNING, THE_ROW, StreamPosition
 from relay.store.telemetry_stream import Reading, forget_records, read_on
+from relay.telemetry.episodes import Episodes
 from relay.telemetry.processes import Processes, mark_killed
 from relay.telemetry.records import TelemetryRecord
 from relay.telemetry.sums import Sums
@@ -69,11 +70,13 @@ def give_up_when_idle() -> None:
 
 def _count(reading: Reading, row: StreamPosition) -> None:
     now, records = timezone.now(), list(_decoded(reading.records))
-    processes, sums = Processes({record.worker for record in records}), Sums()
+    processes, sums, episodes = Processes({record.worker for record in records}), Sums(), Episodes()
     for record in records:
         if processes.take(record, now):
             sums.add(record)
+            episodes.add(record)
     sums.store()
+    episodes.store()
     processes.store()
     if not reading.is_continued and row.position != BEGINNING:
         row.began_anew_at = now

@@ -1,15 +1,18 @@
 """A bound on what may be open at once. Knows nothing of time: rates are zone.py's."""
 
+from relay.throttle.policy import ZoneSource
+
 
 class Cap:
     """How many connections are open, and how many may be."""
 
-    __slots__ = ("limit", "name", "taken")
+    __slots__ = ("limit", "name", "source", "taken")
 
     def __init__(self, name: str, limit: int) -> None:
         """Begin with nothing open. ``name`` is the zone's, for the refusal that mentions it."""
         self.name = name
         self.limit = limit
+        self.source = ZoneSource("", 0, name)
         self.taken = 0
 
     @property

@@ -25,6 +25,13 @@ class Limiter:
         self.deciding_zone: Zone | None = None
 
     @property
+    def decided_by(self) -> Zone:
+        """The same, after a verdict that was not PASS."""
+        if self.deciding_zone is None:
+            raise LookupError("Every verdict was PASS: no zone decided.")
+        return self.deciding_zone
+
+    @property
     def zones(self) -> tuple[Zone, ...]:
         """The zones of the chain."""
         return self._zones

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 SECOND_NS = 1_000_000_000
 DAY_SECONDS = 86_400
@@ -150,6 +151,17 @@ class ZonePolicy:
             )
             problems.append(("close_after_waiting_seconds", sentence))
         return problems
+
+
+class ZoneSource(NamedTuple):
+    """Where a zone's limit comes from: a version of a policy, and the zone's name in it.
+
+    Version 0 is none: the limit is a setting of the process.
+    """
+
+    policy_id: str
+    version: int
+    zone: str
 
 
 @dataclass(frozen=True, slots=True)

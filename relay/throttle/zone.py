@@ -1,6 +1,6 @@
 """One limit and its state: a GCRA bucket. Knows no clock and no other zone: limiter.py combines them."""
 
-from relay.throttle.policy import Counted, ZonePolicy
+from relay.throttle.policy import Counted, ZonePolicy, ZoneSource
 
 AT_REST = -(1 << 62)  # before any time that is passed in, and any credit
 CLOSED = 2 * AT_REST  # a gate that no excess passes, not even that of a zone at rest
@@ -15,14 +15,17 @@ class Zone:
         delay_ns: excess up to which all passes at once.
         burst_ns: excess up to which a zone that rejects still lets wait.
         gate_ns: ``delay_ns``, or closed to newcomers while others wait in line for this zone.
+        source: which version of which policy it follows; episodes of throttling name it.
     """
 
-    __slots__ = ("__weakref__", "burst_ns", "delay_ns", "gate_ns", "interval_ns", "policy", "theoretical_arrival_ns")
+    _LIMIT = "burst_ns", "delay_ns", "gate_ns", "interval_ns", "policy", "source"
+    __slots__ = ("__weakref__", *_LIMIT, "theoretical_arrival_ns")
 
     def __init__(self, policy: ZonePolicy) -> None:
         """Begin at rest: the bucket is full."""
         self.theoretical_arrival_ns = AT_REST
         self.gate_ns = 0
+        self.source = ZoneSource("", 0, policy.name)
         self._follow(policy)
 
     def cost_ns(self, size_bytes: int) -> int:

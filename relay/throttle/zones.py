@@ -5,7 +5,7 @@ from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from relay.throttle.cap import Cap
-from relay.throttle.policy import Counted, PolicySnapshot, Scope, ZonePolicy
+from relay.throttle.policy import Counted, PolicySnapshot, Scope, ZonePolicy, ZoneSource
 from relay.throttle.zone import Zone
 
 MOST_KEPT = 65_536  # zones, each about 300 bytes, before those at rest are looked for out of turn
@@ -18,6 +18,14 @@ class ZoneKey(NamedTuple):
     scope_id: str
     policy_id: str
     name: str
+
+
+class KeyedZone(NamedTuple):
+    """A limit of one version of a policy, and the key under which it adds up."""
+
+    key: ZoneKey
+    policy: ZonePolicy
+    version: int
 
 
 class Zones:
@@ -34,7 +42,7 @@ class Zones:
         """How many zones and caps are kept."""
         return len(self._found) + len(self._caps)
 
-    def zone(self, key: ZoneKey, policy: ZonePolicy, now_ns: int) -> Zone:
+    def zone(self, key: ZoneKey, policy: ZonePolicy, version: int, now_ns: int) -> Zone:
         """The zone of ``key``, following ``policy`` from now on: everyone who holds it is judged by it."""
         zone = self._found.get(key)
         if zone is None:
@@ -43,14 +51,16 @@ class Zones:
             zone = self._found[key] = self._kept[key] = Zone(policy)
         elif zone.policy != policy:
             zone.adopt(policy, now_ns)
+        zone.source = ZoneSource(key.policy_id, version, key.name)
         return zone
 
-    def cap(self, key: ZoneKey, policy: ZonePolicy) -> Cap:
+    def cap(self, key: ZoneKey, policy: ZonePolicy, version: int) -> Cap:
         """The cap of ``key``, following ``policy`` from now on."""
         cap = self._caps.get(key)
         if cap is None:
             cap = self._caps[key] = Cap(policy.name, policy.permits)
         cap.limit = policy.permits
+        cap.source = ZoneSource(key.policy_id, version, key.name)
         return cap
 
     def forget_those_at_rest(self, now_ns: int) -> None:
@@ -70,11 +80,11 @@ class Zones:
 
 def keyed_zones(
     snapshots: Iterable[PolicySnapshot], scope_ids: Mapping[Scope, str], counted: Iterable[Counted]
-) -> list[tuple[ZoneKey, ZonePolicy]]:
+) -> list[KeyedZone]:
     """The zones of several policies that count one of ``counted``, each with the key under which it adds up."""
     wanted = frozenset(counted)
     return [
-        (ZoneKey(zone.scope, scope_ids[zone.scope], snapshot.policy_id, zone.name), zone)
+        KeyedZone(ZoneKey(zone.scope, scope_ids[zone.scope], snapshot.policy_id, zone.name), zone, snapshot.version)
         for snapshot in snapshots
         for zone in snapshot.zones
         if zone.counted in wanted

@@ -4,6 +4,7 @@ from auditlog.models import LogEntry
 from django.db.models import Model
 from django.urls import reverse
 
+from relay.models.episodes import ThrottleEpisode
 from relay.models.position import StreamPosition
 from relay.models.processes import Gap, RelayProcess
 from relay.models.rollups import HandshakeRollup, TrafficRollup
@@ -19,6 +20,7 @@ KINDS = (
     "tenants_throttlepolicy",
     "tenants_policyversion",
     "relay_trafficrollup",
+    "relay_throttleepisode",
     "relay_handshakerollup",
     "relay_relayprocess",
     "relay_gap",
@@ -61,6 +63,7 @@ def every_page(content: Content) -> dict[str, str]:
         "version-published": content.published,
         "version-retired": content.retired,
         "traffic": TrafficRollup.objects.first(),
+        "throttle-episode": ThrottleEpisode.objects.first(),
         "handshakes": HandshakeRollup.objects.first(),
         "relay-process": RelayProcess.objects.first(),
         "gap": Gap.objects.first(),

@@ -12,6 +12,7 @@ from controlplane.celery import application
 from relay.models.processes import RelayProcess
 from relay.telemetry.records import FlowRecord, HandshakeRecord, TelemetryRecord
 from relay.telemetry.rollups import roll_up
+from relay.telemetry.throttles import ThrottleRecord
 from relay.throttle.policy import default_zones
 from tenants.actions.channels import create_channel
 from tenants.actions.clients import change_client, create_client, disable_client
@@ -55,7 +56,7 @@ def furnished(root: User) -> Content:
     connection, channels = _channels(acme, root)
     client, disabled = _clients(acme, channels, policy, root)
     change_tenant(acme, {"throttle_policy": policy}, acting_user=root)
-    _telemetry(client)
+    _telemetry(client, versions[1])
     return Content(
         tenant=acme,
         suspended=_suspended(root),
@@ -136,16 +137,24 @@ def _people(tenant: Tenant, root: User) -> Member:
     return members[0]
 
 
-def _telemetry(client: OAuthClient) -> None:
+def _telemetry(client: OAuthClient, version: PolicyVersion) -> None:
     """An hour of two relay processes, of which one lost a record and the other was killed."""
     whose, hour_ago = (client.tenant.slug, client.client_id), timezone.now() - timedelta(hours=1)
     flow = FlowRecord(*whose, "web-chat", "to_platform", 1200, 340_000, 2, 40, 0, [1160, *[0] * 13, 40])
     handshakes = [HandshakeRecord(*whose, "accepted", 3), HandshakeRecord(*whose, "rate_limited", 1)]
+    throttles = [_throttle(client, version, hour_ago.timestamp())]
     for worker, sequence in (("7-5f1c", 1), ("7-5f1c", 3), ("8-90ab", 1)):
-        append(TelemetryRecord(worker, sequence, hour_ago.timestamp(), [flow], handshakes))
+        append(TelemetryRecord(worker, sequence, hour_ago.timestamp(), [flow], handshakes, throttles))
     roll_up()
     RelayProcess.objects.filter(worker="8-90ab").update(heard_at=hour_ago)
     roll_up()
+
+
+def _throttle(client: OAuthClient, version: PolicyVersion, last_at: float) -> ThrottleRecord:
+    """What a zone of the client's policy held back for half a minute."""
+    whose = client.tenant.slug, client.client_id, "web-chat"
+    source = str(version.policy_id), version.number, "connection"
+    return ThrottleRecord(*whose, *source, last_at - 30, last_at, 40, 52_000, 1, 0)
 
 
 def _job() -> PeriodicTask:

@@ -17,6 +17,7 @@ FOUND_BY = {
     "tenants_throttlepolicy": ("nightly", "Acme Travel"),
     "tenants_policyversion": ("slower", "Retired"),
     "relay_trafficrollup": ("web-chat day", "Day"),
+    "relay_throttleepisode": ("connection", "Acme Travel"),
     "relay_handshakerollup": ("rate_limited day", "Day"),
     "relay_relayprocess": ("5f1c", "No"),
     "relay_gap": ("90ab", "Records were lost"),

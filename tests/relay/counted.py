@@ -1,7 +1,7 @@
 """Records as relay processes make them, put on the stream without a relay; and what they were rolled up to."""
 
-from datetime import UTC, datetime
-from typing import cast
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 import msgspec
 from django.db.models import Sum
@@ -11,9 +11,22 @@ from relay.store import keys
 from relay.store.pool import blocking
 from relay.telemetry.counters import HELD_BOUNDS_MS
 from relay.telemetry.records import FlowRecord, HandshakeRecord, TelemetryRecord
+from relay.telemetry.throttles import ThrottleRecord
 
 NOON = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 WHOSE = ("acme", "crm-sync")
+EPISODE = {
+    "tenant": "acme",
+    "client": "crm-sync",
+    "channel": "billing",
+    "policy_id": "p1",
+    "version": 3,
+    "zone": "client",
+    "began_at": NOON,
+    "last_at": NOON + timedelta(seconds=75),
+    "waited": 1500,
+    "held_ms": 60_000,
+}
 
 
 def flow(messages: int, *, waited: int = 0, channel: str = "billing") -> FlowRecord:
@@ -33,6 +46,17 @@ def record(
     """A record of one flow, and of handshakes if any were accepted."""
     handshakes = [HandshakeRecord(*WHOSE, "accepted", accepted)] if accepted else []
     return TelemetryRecord(worker, sequence, ended_at.timestamp(), [flow(messages)], handshakes)
+
+
+def throttled(
+    began: float, last: float, *, worker: str = "relay-1", sequence: int = 1, **changes: object
+) -> TelemetryRecord:
+    """A record that tells what a zone did, from and to so many seconds after noon."""
+    noon = NOON.timestamp()
+    fields: dict[str, Any] = {"policy_id": "p1", "version": 3, "zone": "client"}
+    fields |= {"waited": 10, "held_ms": 500, "refused": 0, "closed": 0}
+    throttle = ThrottleRecord(*WHOSE, "billing", began_at=noon + began, last_at=noon + last, **(fields | changes))
+    return TelemetryRecord(worker, sequence, noon + last, [], [], [throttle])
 
 
 def last_record(sequence: int) -> TelemetryRecord:

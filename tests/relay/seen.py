@@ -6,7 +6,7 @@ from floodgate_simulator.application import Simulator
 from websockets.frames import Frame, Opcode
 
 from relay.splicing.session import Session
-from relay.telemetry.counters import Flow, TrafficCounter
+from relay.telemetry.counters import Flow, ThrottleCounter, TrafficCounter
 from tests.relay.integration import Integration
 
 
@@ -24,6 +24,14 @@ def traffic(integration: Integration, channel: str = "orders", direction: str = 
     """What the relay counted of one client."""
     record = integration.record
     return integration.relay.worker.counters.flow(Flow(record.tenant_slug, record.client_id, channel, direction))
+
+
+def throttle(integration: Integration) -> tuple[int, ThrottleCounter]:
+    """The version of the one zone that held a client back, and what it did."""
+    throttles = integration.relay.worker.counters.throttles
+    client_id = integration.record.client_id
+    [(version, counter)] = [(key.source.version, one) for key, one in throttles.items() if key.client == client_id]
+    return version, counter
 
 
 def own_session(integration: Integration) -> Session:

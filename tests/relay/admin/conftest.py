@@ -1,10 +1,11 @@
 import pytest
 
+from relay.models.episodes import ThrottleEpisode
 from relay.models.position import StreamPosition
 from relay.models.processes import Gap, RelayProcess
 from relay.models.rollups import HandshakeRollup, TrafficRollup
 from relay.telemetry.sums import Sums
-from tests.relay.counted import NOON, record
+from tests.relay.counted import EPISODE, NOON, record
 from tests.tenants.factories import ClientFactory
 
 
@@ -25,6 +26,7 @@ def rows(acme):
     process = RelayProcess.objects.create(worker="7-ab", last_sequence=3, last_ended_at=NOON, heard_at=NOON)
     return {
         "trafficrollup": TrafficRollup.objects.get(granularity="hour"),
+        "throttleepisode": ThrottleEpisode.objects.create(**EPISODE),
         "handshakerollup": HandshakeRollup.objects.get(granularity="hour"),
         "relayprocess": process,
         "gap": Gap.objects.create(process=process, reason="no_last_record", after_sequence=3, started_at=NOON),

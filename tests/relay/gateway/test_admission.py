@@ -5,14 +5,13 @@ from contextlib import AsyncExitStack, suppress
 
 import pytest
 import websockets
-from floodgate_simulator.faults.fault import Fault
 
 from relay.gateway.admission import Admission, channel_for, spread_seconds
 from relay.gateway.authentication import Handshake, Identity
 from relay.protocol.denials import Denied
+from relay.telemetry.counters import Counters
 from relay.throttle.policy import Beyond, Counted, Direction, PolicySnapshot, Scope, ZonePolicy, default_zones
 from tests.relay import records
-from tests.relay.eventually import eventually
 from tests.relay.records import hourly, policy
 from tests.relay.running import running_relay
 
@@ -25,7 +24,7 @@ CONNECTIONS = {"counted": Counted.OPEN_CONNECTIONS, "beyond": Beyond.REJECT}
 
 @pytest.fixture
 def admission():
-    return Admission(1_000_000, 1_000_000)
+    return Admission(1_000_000, 1_000_000, Counters())
 
 
 def client(*zones, **changes):
@@ -61,7 +60,7 @@ def choice(record, channel="echo", tenant_slug="", scopes=()):
 
 
 async def test_an_address_is_refused_beyond_its_burst_and_told_when_to_come_back():
-    admission = Admission(1, 3)
+    admission = Admission(1, 3, Counters())
     for _ in range(4):
         admission.admit_address(ADDRESS)
 
@@ -73,8 +72,20 @@ async def test_an_address_is_refused_beyond_its_burst_and_told_when_to_come_back
     assert dict(denial.headers)["ratelimit-policy"] == '"address_handshakes";q=1;w=1'
 
 
+async def test_a_refused_address_is_counted_as_nobodys():
+    counters = Counters()
+    admission = Admission(1, 0, counters)
+    admission.admit_address(ADDRESS)
+
+    with pytest.raises(Denied):
+        admission.admit_address(ADDRESS)
+
+    [(key, counter)] = counters.throttles.items()
+    assert (key, counter.refused) == (("", "", "", ("address", 0, "address_handshakes")), 1)
+
+
 async def test_s25_another_address_is_not_held_responsible():
-    admission = Admission(1, 0)
+    admission = Admission(1, 0, Counters())
     admission.admit_address(ADDRESS)
 
     admission.admit_address("192.0.2.8")
@@ -102,6 +113,31 @@ async def test_a_handshake_beyond_the_delay_waits_for_its_turn(admission):
         await asyncio.gather(*(enter(admission, record, stack) for _ in range(3)))
 
     assert time.monotonic() - began_at >= 0.09
+
+
+@pytest.mark.parametrize(
+    ("zone", "counted"),
+    [
+        ({"permits": 1} | HANDSHAKES, (0, 1)),
+        ({"permits": 1} | CONNECTIONS, (0, 1)),
+        ({"permits": 20, "burst": 2} | HANDSHAKES, (1, 0)),
+    ],
+    ids=["refused", "refused_by_a_cap", "waited"],
+)
+async def test_what_a_zone_does_to_handshakes_is_counted_for_it(zone, counted):
+    counters = Counters()
+    record = client(policies=(policy(ZonePolicy(name="client", **zone), version=7),))
+    admission = Admission(1_000_000, 1_000_000, counters)
+
+    async with AsyncExitStack() as stack:
+        for _ in range(2):
+            with suppress(Denied):
+                await enter(admission, record, stack)
+
+    [(key, counter)] = counters.throttles.items()
+    assert (key.tenant, key.client, key.channel) == (record.tenant_slug, record.client_id, "echo")
+    assert (key.source.version, key.source.zone) == (7, "client")
+    assert (counter.waited, counter.refused) == counted
 
 
 async def test_a_full_cap_refuses_without_charging_the_handshake(admission):
@@ -158,8 +194,8 @@ def names(frame_limits):
 
 
 async def test_a_zone_at_rest_is_forgotten_and_one_in_use_is_not():
-    admission = Admission(1_000_000, 0)
-    used_up = Admission(1, 0)
+    admission = Admission(1_000_000, 0, Counters())
+    used_up = Admission(1, 0, Counters())
     admission.admit_address(ADDRESS)
     used_up.admit_address(ADDRESS)
 
@@ -247,46 +283,3 @@ async def test_s26_an_address_is_refused_before_any_token_is_looked_at_whatever_
         assert [answer.status_code for answer in answers] == [401, 401, 401, 429]
         assert answers[3].headers["RateLimit-Policy"] == '"address_handshakes";q=1;w=1'
         assert (await integration.refusal("/nowhere")).status_code == 429
-
-
-@pytest.fixture
-def one_at_a_time(integration_of):
-    return integration_of(policies=(policy(ZonePolicy(name="open", permits=1, **CONNECTIONS)),))
-
-
-async def connected_again(integration):
-    """A connection, once there is a place for it."""
-    headers = integration.headers()
-    async with asyncio.timeout(10):
-        while True:
-            with suppress(websockets.InvalidStatus):
-                return await integration.connect(additional_headers=headers)
-
-
-async def test_a_place_is_given_back_when_a_connection_ends(one_at_a_time):
-    connection = await one_at_a_time.connect()
-    assert (await one_at_a_time.refusal()).status_code == 429
-
-    await connection.close()
-
-    assert await connected_again(one_at_a_time)
-
-
-async def test_a_place_is_given_back_when_the_platform_refuses(one_at_a_time, simulator):
-    simulator.simulation.order(Fault(kind="status", target="handshake", status=503, count=1))
-
-    refused = await one_at_a_time.refusal()
-
-    assert refused.status_code == 503
-    assert await connected_again(one_at_a_time)
-
-
-async def test_a_place_is_given_back_when_a_client_leaves_during_its_handshake(one_at_a_time, simulator):
-    hang = simulator.simulation.order(Fault(kind="hang", target="handshake", count=1))
-    leaver = await one_at_a_time.knock("/v2/websocket/echo")
-    await eventually(lambda: hang.struck)
-
-    leaver.writer.transport.abort()
-    simulator.simulation.faults.remove(hang.id)
-
-    assert await connected_again(one_at_a_time)

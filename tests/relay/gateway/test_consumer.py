@@ -1,13 +1,18 @@
+import asyncio
 import json
+from contextlib import suppress
 
 import pytest
+import websockets
 from floodgate_simulator.faults.fault import Fault
 from websockets.frames import Frame, Opcode
 
+from relay.throttle.policy import Beyond, Counted, ZonePolicy
 from tests.relay import records
 from tests.relay.eventually import eventually
 from tests.relay.integration import answer_of
 from tests.relay.raw_platform import switching
+from tests.relay.records import policy
 
 pytestmark = pytest.mark.asyncio
 DEFLATE = "permessage-deflate; server_no_context_takeover; client_max_window_bits=9"
@@ -176,3 +181,47 @@ async def test_a_channel_leads_to_what_the_platform_calls_it(integration_of, sim
     await integration.connect("/v2/websocket/support")
 
     assert "orders/a b" in simulator.simulation.ledger.as_json()["by_channel"]
+
+
+@pytest.fixture
+def one_at_a_time(integration_of):
+    cap = ZonePolicy(name="open", counted=Counted.OPEN_CONNECTIONS, permits=1, beyond=Beyond.REJECT)
+    return integration_of(policies=(policy(cap),))
+
+
+async def connected_again(integration):
+    """A connection, once there is a place for it."""
+    headers = integration.headers()
+    async with asyncio.timeout(10):
+        while True:
+            with suppress(websockets.InvalidStatus):
+                return await integration.connect(additional_headers=headers)
+
+
+async def test_a_place_is_given_back_when_a_connection_ends(one_at_a_time):
+    connection = await one_at_a_time.connect()
+    assert (await one_at_a_time.refusal()).status_code == 429
+
+    await connection.close()
+
+    assert await connected_again(one_at_a_time)
+
+
+async def test_a_place_is_given_back_when_the_platform_refuses(one_at_a_time, simulator):
+    simulator.simulation.order(Fault(kind="status", target="handshake", status=503, count=1))
+
+    refused = await one_at_a_time.refusal()
+
+    assert refused.status_code == 503
+    assert await connected_again(one_at_a_time)
+
+
+async def test_a_place_is_given_back_when_a_client_leaves_during_its_handshake(one_at_a_time, simulator):
+    hang = simulator.simulation.order(Fault(kind="hang", target="handshake", count=1))
+    leaver = await one_at_a_time.knock("/v2/websocket/echo")
+    await eventually(lambda: hang.struck)
+
+    leaver.writer.transport.abort()
+    simulator.simulation.faults.remove(hang.id)
+
+    assert await connected_again(one_at_a_time)

@@ -17,7 +17,7 @@ from relay.throttle.zone import Zone
 from tests.relay.eventually import eventually, turns
 from tests.relay.integration import close_of
 from tests.relay.records import hourly, policy
-from tests.relay.seen import masked, received, traffic
+from tests.relay.seen import masked, received, throttle, traffic
 
 pytestmark = pytest.mark.asyncio
 
@@ -188,15 +188,41 @@ async def test_what_was_held_is_counted_with_how_long(integration_of, simulator)
     assert counter.waited >= 10
 
 
+async def test_what_a_zone_holds_back_is_counted_with_its_version_and_for_how_long(integration_of, simulator):
+    integration = integration_of(policies=(policy(LIMITED, version=7),))
+    client = await integration.connect_raw(ORDERS)
+
+    client.send(*(masked(b"%d|" % number) for number in range(13)))
+    await eventually(lambda: received(simulator)["messages"] == 13)
+
+    version, counter = throttle(integration)
+    assert (version, counter.waited, counter.waiting) == (7, traffic(integration).waited, 0)
+    assert counter.held_ns >= 4_000_000
+    assert 0 < counter.first_ns < counter.last_ns
+
+
+async def test_who_leaves_does_not_go_on_waiting_in_the_counts(integration_of):
+    integration = integration_of(policies=(policy(hourly(1, direction=Direction.TO_CLIENT)),))
+    client = await integration.connect_raw("/v2/websocket/echo")
+    client.send(masked(b"x") * 3)
+    await eventually(lambda: traffic(integration, "echo", "to_client").waiting == 1)
+
+    client.writer.transport.abort()
+
+    await eventually(lambda: throttle(integration)[1].waiting == 0)
+
+
 async def test_a_zone_that_closes_does_so_after_its_seconds_and_says_why(integration_of):
     zone = hourly(2, beyond=Beyond.CLOSE, close_after_waiting_seconds=1)
-    client = await integration_of(policies=(policy(zone),)).connect_raw(ORDERS)
+    integration = integration_of(policies=(policy(zone),))
+    client = await integration.connect_raw(ORDERS)
 
     client.send(masked(b"x") * 5)
 
     code, reason = await client.close_frame()
     word, named, retry_after = reason.split(";")
     assert (code, word, named) == (4429, "rate_limited", "zone=client")
+    assert throttle(integration)[1].closed == 1
     assert 3_590_000 <= int(retry_after.removeprefix("retry_after_ms=")) <= 3_600_000
 
 

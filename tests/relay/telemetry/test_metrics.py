@@ -4,8 +4,9 @@ import django
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from relay.telemetry.counters import Counters, Flow
+from relay.telemetry.counters import Counters, Flow, ThrottleKey
 from relay.telemetry.metrics import CONTENT_TYPE, ProcessState, metrics_page
+from relay.throttle.policy import ZoneSource
 
 FLOW = Flow("acme", "crm-sync", "billing", "to_platform")
 
@@ -23,6 +24,9 @@ def counters():
     counters.open_connections["acme", "crm-sync"] = 3
     counters.handshakes["acme", "crm-sync", "rate_limited"] = 5
     counters.closes["floodgate", 4429] = 6
+    for version in (1, 2):
+        throttle = counters.throttle(ThrottleKey("acme", "crm-sync", "billing", ZoneSource("p1", version, "client")))
+        throttle.waited, throttle.refused, throttle.closed = 10, 20, 30
     return counters
 
 
@@ -51,6 +55,13 @@ def samples_of(counters):
 def test_what_was_counted_is_shown(counters, sample, value):
     name, *labels = sample
     assert samples_of(counters)[name, *sorted(labels)] == value
+
+
+def test_what_zones_did_is_shown_over_all_versions_of_their_policy(counters):
+    samples, whose = samples_of(counters), ("acme", "crm-sync", "billing", "client")
+    actions = ("wait", "reject", "close")
+
+    assert [samples["floodgate_throttled_total", *sorted([*whose, action])] for action in actions] == [20, 40, 60]
 
 
 def test_held_times_are_shown_as_a_histogram_that_adds_up(counters):

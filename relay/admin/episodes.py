@@ -1,0 +1,114 @@
+"""The pages of throttle episodes: who was held back, by which zone of which version, for how long, and how much."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.contrib import admin
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from unfold.decorators import display
+
+from relay.admin.filters import ClientFilter, TenantFilter
+from relay.models.episodes import EPISODE_QUIET_SECONDS, ThrottleEpisode
+from tenants.admin.pages import ActionPages
+from tenants.admin.rendering import moment
+from tenants.models.policies import PolicyVersion
+
+ROLLED_UP_SECONDS = 10  # how late the last record may come
+STATE_LABELS = {"Going on": "warning", "Over": "default"}
+
+
+@admin.register(ThrottleEpisode)
+class EpisodePages(ActionPages):
+    """List and page of episodes."""
+
+    has_history = False
+    list_display = ("begin", "state", "lasted", "zone", "waits", "refusals", "whose", "channel", "client")
+    list_filter = (TenantFilter, ClientFilter, "zone", "began_at")
+    search_fields = ("^tenant", "^client", "^channel", "=zone")
+    readonly_fields = (
+        "begin",
+        "end",
+        "state",
+        "lasted",
+        "whose",
+        "client",
+        "channel",
+        "zone",
+        "enforced",
+        "waits",
+        "held_on_average",
+        "refusals",
+        "closes",
+    )
+    fields = readonly_fields
+    empty_hint = "None: no client came up against a limit. An episode appears within ten seconds of its begin."
+
+    @display(description="Began", ordering="began_at")
+    def begin(self, episode: ThrottleEpisode) -> str:
+        """When the zone first held something back."""
+        return moment(episode.began_at)
+
+    @display(description="Last held back", ordering="last_at")
+    def end(self, episode: ThrottleEpisode) -> str:
+        """When it last did."""
+        return moment(episode.last_at)
+
+    @display(description="State", label=STATE_LABELS)
+    def state(self, episode: ThrottleEpisode) -> str:
+        """Going on as long as it may be lengthened."""
+        quiet = timezone.now() - episode.last_at
+        return "Going on" if quiet < timedelta(seconds=EPISODE_QUIET_SECONDS + ROLLED_UP_SECONDS) else "Over"
+
+    @display(description="Lasted")
+    def lasted(self, episode: ThrottleEpisode) -> str:
+        """From the first to the last."""
+        seconds = (episode.last_at - episode.began_at).total_seconds()
+        return f"{timedelta(seconds=round(seconds))}" if seconds >= 1 else "under a second"
+
+    @display(description="Tenant", ordering="tenant", empty_value="nobody yet")
+    def whose(self, episode: ThrottleEpisode) -> str | None:
+        """The tenant's slug; before a token is read there is none."""
+        return episode.tenant or None
+
+    @display(description="Policy")
+    def enforced(self, episode: ThrottleEpisode) -> str:
+        """The version that was in force, with a link to it as long as it exists."""
+        if not episode.version:
+            return "A setting of the relay"
+        version = _version_of(episode)
+        if version is None:
+            return f"Version {episode.version} of a policy that was deleted"
+        address = reverse("admin:tenants_policyversion_change", args=[version.pk])
+        return format_html('<a href="{}">{}, version {}</a>', address, version.policy, version.number)
+
+    @display(description="Had to wait", ordering="waited")
+    def waits(self, episode: ThrottleEpisode) -> str:
+        """How many messages and handshakes."""
+        return f"{episode.waited:,}"
+
+    @display(description="Waited on average")
+    def held_on_average(self, episode: ThrottleEpisode) -> str:
+        """Over those that had to wait."""
+        return f"{episode.held_ms / episode.waited:,.0f} ms" if episode.waited else "nothing waited"
+
+    @display(description="Refused", ordering="refused")
+    def refusals(self, episode: ThrottleEpisode) -> str:
+        """How many handshakes."""
+        return f"{episode.refused:,}"
+
+    @display(description="Closed", ordering="closed")
+    def closes(self, episode: ThrottleEpisode) -> str:
+        """How many connections."""
+        return f"{episode.closed:,}"
+
+
+def _version_of(episode: ThrottleEpisode) -> PolicyVersion | None:
+    """The version that was in force, if it still exists."""
+    try:
+        policy_id = UUID(episode.policy_id)
+    except ValueError:
+        return None
+    versions = PolicyVersion.objects.select_related("policy")
+    return versions.filter(policy_id=policy_id, number=episode.version).first()

@@ -1,0 +1,58 @@
+"""Episodes of throttling: from when to when a zone held a client back, and how much of its traffic."""
+
+from datetime import timedelta
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+
+from relay.models.rollups import LONGEST_NAME
+
+EPISODES_KEPT_DAYS = 90
+EPISODE_QUIET_SECONDS = 10  # without a wait, a refusal or somebody who waits: then the episode is over
+
+
+class ThrottleEpisode(models.Model):
+    """What one zone did to one client's traffic on one channel, without a pause of ``EPISODE_QUIET_SECONDS``.
+
+    Tenants, clients and channels are named as records name them; all are empty before a token was read.
+    """
+
+    KEPT = timedelta(days=EPISODES_KEPT_DAYS)
+    KEY: ClassVar[tuple[str, ...]] = ("tenant", "client", "channel", "policy_id", "version", "zone")
+
+    tenant = models.CharField(max_length=LONGEST_NAME, blank=True, help_text="The tenant's slug.")
+    client = models.CharField(max_length=LONGEST_NAME, blank=True, help_text="The client's id.")
+    channel = models.CharField(max_length=LONGEST_NAME, blank=True)
+    policy_id = models.CharField(max_length=LONGEST_NAME)
+    version = models.BigIntegerField(help_text="Of the policy; 0: the limit is a setting of the relay.")
+    zone = models.CharField(max_length=LONGEST_NAME)
+    began_at = models.DateTimeField(help_text="When the zone first had something wait, or refused it.")
+    last_at = models.DateTimeField(help_text="When it last did, or somebody waited.")
+    waited = models.BigIntegerField(default=0, help_text="Messages and handshakes that had to wait.")
+    held_ms = models.BigIntegerField(default=0, help_text="For how long they waited, added up, in milliseconds.")
+    refused = models.BigIntegerField(default=0, help_text="Handshakes that were refused with 429.")
+    closed = models.BigIntegerField(default=0, help_text="Connections that were closed because they waited too long.")
+
+    class Meta:
+        ordering: ClassVar = ["-began_at", "-id"]
+        indexes: ClassVar = [
+            models.Index(name="episodes_by_end", fields=["-last_at"]),
+            models.Index(name="episodes_of_tenant", fields=["tenant", "-began_at"]),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(name="episode_ends_after_it_began", condition=Q(last_at__gte=F("began_at"))),
+            models.CheckConstraint(
+                name="episode_is_not_negative",
+                condition=Q(version__gte=0, waited__gte=0, held_ms__gte=0, refused__gte=0, closed__gte=0),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        """Whose it is, which zone, and when it began."""
+        return f"{self.zone} of {self.tenant or 'nobody'}, {self.began_at:%Y-%m-%d %H:%M:%S}"
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What tells its kind from others: at any time, one episode of a kind goes on."""
+        return tuple(getattr(self, name) for name in self.KEY)

@@ -1,0 +1,32 @@
+"""What a side of a session tells it."""
+
+from typing import Protocol, TypeVar
+
+from relay.protocol.frames import ProtocolViolation
+from relay.telemetry.counters import ThrottleCounter
+from relay.throttle.verdict import Verdict
+from relay.throttle.zone import Zone
+
+Side_contra = TypeVar("Side_contra", contravariant=True)
+
+
+class Ends(Protocol[Side_contra]):
+    """A session, as its sides see it."""
+
+    def throttle_by(self, zone: Zone) -> ThrottleCounter:
+        """Where to count what ``zone`` does to this connection."""
+
+    def side_violated(self, side: Side_contra, violation: ProtocolViolation) -> None:
+        """``side``'s endpoint sent a frame that must not go on."""
+
+    def side_exceeded(self, verdict: Verdict) -> None:
+        """A zone closes connections that have waited for too long."""
+
+    def side_answered(self, side: Side_contra) -> None:
+        """``side``'s endpoint has sent its own Close frame after ours."""
+
+    def side_unreadable(self, side: Side_contra) -> None:
+        """``side``'s endpoint has sent something, and no Close frame will be found in it: it broke the protocol."""
+
+    def side_lost(self, side: Side_contra) -> None:
+        """``side``'s socket is gone, and all that was taken from it has gone on."""

@@ -1,0 +1,61 @@
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from relay.models.episodes import ThrottleEpisode
+from tests.relay.counted import EPISODE
+from tests.tenants.factories import DraftFactory
+
+pytestmark = pytest.mark.django_db
+LIST = reverse("admin:relay_throttleepisode_changelist")
+
+
+def page_of(pages, episode):
+    return pages.get(reverse("admin:relay_throttleepisode_change", args=[episode.pk])).content.decode()
+
+
+def episode(**changes):
+    return ThrottleEpisode.objects.create(**EPISODE | changes)
+
+
+def test_an_episode_tells_who_was_held_back_when_by_what_and_how_much(pages, rows):
+    page = page_of(pages, rows["throttleepisode"])
+
+    for words in ("acme", "crm-sync", "billing", "client", "2026-11-24 12:00:00 UTC", "0:01:15", "1,500", "40 ms"):
+        assert words in page
+
+
+def test_episodes_are_filtered_by_tenant_and_client(pages, rows, umbrella):
+    found = pages.get(LIST, {"tenant__exact": "acme", "client__exact": "crm-sync"}).context["cl"].result_list
+    none = pages.get(LIST, {"tenant__exact": "umbrella"}).context["cl"].result_list
+
+    assert (list(found), list(none)) == ([rows["throttleepisode"]], [])
+
+
+def test_an_episode_goes_on_as_long_as_it_may_be_lengthened(pages):
+    assert "Going on" in page_of(pages, episode(last_at=timezone.now()))
+    assert "Over" in page_of(pages, episode())
+
+
+def test_an_episode_leads_to_the_version_that_was_in_force(pages):
+    version = DraftFactory.create(number=3)
+    page = page_of(pages, episode(policy_id=str(version.policy_id)))
+
+    assert reverse("admin:tenants_policyversion_change", args=[version.pk]) in page
+    assert f"{version.policy}, version 3" in page
+
+
+@pytest.mark.parametrize("policy_id", ["p1", "6f2c5c9e-3a53-4d2c-9a43-1f5d8e0a7b11"])
+def test_a_policy_that_was_deleted_is_said_to_be(policy_id, pages):
+    assert "Version 3 of a policy that was deleted" in page_of(pages, episode(policy_id=policy_id))
+
+
+def test_a_limit_of_the_relay_is_no_policy(pages):
+    page = page_of(pages, episode(tenant="", client="", channel="", policy_id="address", version=0, waited=0))
+
+    assert "A setting of the relay" in page
+    assert "nothing waited" in page
+
+
+def test_an_empty_list_says_that_nobody_came_up_against_a_limit(pages):
+    assert "no client came up against a limit" in pages.get(LIST).content.decode()
