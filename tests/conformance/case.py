@@ -20,9 +20,6 @@ class Difference(StrEnum):
 
     ECHOES = "what came before a fault or a Close may still be on its way when the connection ends"
     REASON = "the relay refuses by the header of a frame, with the same code and in its own words"
-    END = (
-        "behind such a frame the relay can't find the client's Close, so the socket may end by a reset, after the code"
-    )
     CODE = "RFC 6455 says MUST, the relay looks, and the echo does not"
 
 

@@ -59,8 +59,6 @@ class Outcome:
             judged = replace(judged, pongs=expected.pongs)
         if Difference.REASON in case.may_differ:
             judged = replace(judged, reason="")
-        if Difference.END in case.may_differ and self.end == "reset":
-            judged = replace(judged, end="closed")
         if Difference.CODE in case.may_differ and self.code == case.relayed_closes_with:
             judged = replace(judged, code=expected.code)
         return judged

@@ -18,7 +18,7 @@ from tests.relay.integration import Unchecked
 
 HELLO, WORLD = b"Gr\xc3\xbc\xc3\x9fe", b"aus Z\xc3\xbcrich"
 IN_PIECES = {TOGETHER: "", FRAMEWISE: ", frame by frame", OCTETS: ", byte by byte"}
-REFUSED_BY_HEADER = frozenset({Difference.REASON, Difference.END})
+REFUSED_BY_HEADER = frozenset({Difference.REASON})
 ECHOES = frozenset({Difference.ECHOES})
 
 

@@ -269,3 +269,15 @@ async def test_f37_a_platform_that_does_not_read_stops_the_client(integration_of
     simulator.simulation.read_as_ordered()
 
     await eventually(lambda: received(simulator)["messages"] == 20)
+
+
+async def test_what_comes_behind_a_broken_frame_is_read_until_nothing_comes_so_no_socket_is_reset(bare):
+    client, _ = await bare()
+
+    client.send(b"\x83\x80\0\0\0\0")
+    assert (await client.close_frame())[0] == 1002
+    for _ in range(10):
+        client.send(bytes(10_000))
+        await turns(0.02)
+
+    assert await client.reader.read() == b""
