@@ -84,8 +84,8 @@ def _decision(readings: Readings) -> float | None:
 BARS = (
     Bar("CPU a message / nginx, 16x16", "x", 1.3, 1.0, _cpu_against("nginx", "16x16 plain")),
     Bar("CPU a message / nginx, 16x1", "x", 1.5, 1.1, _cpu_against("nginx", "16x1 plain")),
-    Bar("CPU a message / nginx, 16x16, TLS", "x", 1.3, 1.0, _cpu_against("nginx", "16x16 tls")),
-    Bar("CPU a message / nginx, 16x1, TLS", "x", 1.5, 1.1, _cpu_against("nginx", "16x1 tls")),
+    Bar("CPU a message / nginx, 16x16, TLS", "x", 1.5, 1.0, _cpu_against("nginx", "16x16 tls")),
+    Bar("CPU a message / nginx, 16x1, TLS", "x", 1.8, 1.2, _cpu_against("nginx", "16x1 tls")),
     Bar("stock Channels on Daphne / ours, 16x16", "x", 30, 60, _stock_against_ours),
     Bar("idle memory a connection, both sides", "KiB", 28, 16, _idle_memory),
     Bar("authenticated handshakes a second and core", "/s", 600, 1500, _handshakes_per_core),
