@@ -7,9 +7,9 @@ from controlplane.demonstration.processes import Crew, Program, ProgramEnded, Ru
 from tests.controlplane.demonstration.started import left_of
 
 pytestmark = pytest.mark.asyncio
-SLEEPS = "import time; time.sleep(60)"
+STAYS = "import signal; signal.pause()"
 IGNORES_SIGTERM = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('on', flush=True); "
-HAS_A_CHILD = f"import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', {SLEEPS!r}]).pid, flush=True); "
+HAS_A_CHILD = f"import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', {STAYS!r}]).pid, flush=True); "
 
 
 async def test_a_report_is_read_line_by_line(tmp_path):
@@ -42,7 +42,7 @@ async def test_a_program_that_should_end_well_and_does_not_is_told(tmp_path):
 
 async def test_those_that_are_ended_are_no_casualties(tmp_path):
     crew = Crew()
-    await crew.start(python(tmp_path, SLEEPS))
+    await crew.start(python(tmp_path, STAYS))
 
     await crew.end([["program"]])
 
@@ -52,7 +52,7 @@ async def test_those_that_are_ended_are_no_casualties(tmp_path):
 @pytest.mark.slow
 async def test_what_does_not_hear_sigterm_is_ended_by_force(tmp_path):
     crew = Crew()
-    running = await crew.start(python(tmp_path, IGNORES_SIGTERM + SLEEPS, reports=True))
+    running = await crew.start(python(tmp_path, IGNORES_SIGTERM + STAYS, reports=True))
     await running.report_line()
 
     await crew.end([["program"]])
@@ -62,7 +62,7 @@ async def test_what_does_not_hear_sigterm_is_ended_by_force(tmp_path):
 
 async def test_the_children_of_a_program_end_with_it(tmp_path):
     crew = Crew()
-    running = await crew.start(python(tmp_path, HAS_A_CHILD + SLEEPS, reports=True))
+    running = await crew.start(python(tmp_path, HAS_A_CHILD + STAYS, reports=True))
     child = int(await running.report_line())
 
     await crew.end([["program"]])

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 import pytest_asyncio
 import websockets
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from websockets.frames import Frame, Opcode
 
 from tests.sdk.simulator.caller import answer_of, close_of
@@ -40,6 +41,25 @@ async def test_fragments_come_back_as_one_message(echo):
     await echo.send(["a", "", "b"])
 
     assert await answer_of(echo) == "ab"
+
+
+async def test_what_is_compressed_comes_back_as_it_was_compressed(echo):
+    assert "permessage-deflate" in echo.response.headers["Sec-WebSocket-Extensions"]
+
+    for number in range(3):  # the later ones lean on the first
+        await echo.send(f"{number}: the same words again")
+
+    assert [await answer_of(echo) for _ in range(3)] == [f"{number}: the same words again" for number in range(3)]
+
+
+async def test_no_compression_is_agreed_of_which_a_client_wants_the_servers_half_otherwise(caller_of):
+    caller = await caller_of(raw_echo_port=0)
+    offer = ClientPerMessageDeflateFactory(server_no_context_takeover=True)
+
+    async with websockets.connect(
+        caller.simulator.raw_echo_url, proxy=None, extensions=[offer], compression=None
+    ) as one:
+        assert "Sec-WebSocket-Extensions" not in one.response.headers
 
 
 async def test_a_ping_gets_a_pong(echo):

@@ -1,10 +1,15 @@
 """A bare echo of frames, to measure relays by: no tokens, no counts, as little work for each frame as Python allows."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import cast
 
+from websockets.exceptions import NegotiationError
+from websockets.extensions import Extension
+from websockets.extensions.permessage_deflate import PerMessageDeflate, ServerPerMessageDeflateFactory
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
+from websockets.typing import ExtensionParameter
 
 from floodgate_simulator.settings import MIB
 from floodgate_simulator.sockets.frames import CLOSE, FIN, PING, PONG, FrameReader, frame_header
@@ -14,13 +19,25 @@ MAX_FRAME_BYTES = 1024 * MIB
 CLOSE_FRAME, PING_FRAME, PONG_FRAME = FIN | CLOSE, FIN | PING, FIN | PONG
 
 
+class EchoedDeflate(ServerPerMessageDeflateFactory):
+    """Agrees to permessage-deflate where a client may get its own frames back: they follow what it asks of itself."""
+
+    def process_request_params(
+        self, params: Sequence[ExtensionParameter], accepted_extensions: Sequence[Extension]
+    ) -> tuple[list[ExtensionParameter], PerMessageDeflate]:
+        """Refuse what a client asks of the server: the frames of an echo were not made here."""
+        if any(name.startswith("server_") for name, _ in params):
+            raise NegotiationError("An echo sends what it got, so it can keep to no limits of its own.")
+        return super().process_request_params(params, accepted_extensions)
+
+
 class RawEcho(asyncio.Protocol):
     """One connection: the handshake by ``websockets``, then every frame back as it came, unmasked."""
 
     def __init__(self, open_transports: set[asyncio.Transport]) -> None:
         """Wait for a handshake; as long as the connection is open, its transport is among ``open_transports``."""
         self._open_transports = open_transports
-        self._handshake: ServerProtocol | None = ServerProtocol()
+        self._handshake: ServerProtocol | None = ServerProtocol(extensions=[EchoedDeflate()])
         self._reader = FrameReader(MAX_FRAME_BYTES)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
