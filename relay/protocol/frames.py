@@ -147,8 +147,7 @@ class FrameScanner:
             ProtocolViolation: what follows can't be read.
         """
         while at < len(chunk) and not self.close_was_read:
-            _, at = self.read_run(chunk, at, len(chunk))  # a flood may be megabytes, and its end is waited for
-            length = self.read(chunk, at) if at < len(chunk) else 0
+            length = self.read(chunk, at)
             if not length:
                 break
             at += length

@@ -26,7 +26,7 @@ class Ends(Protocol[Side_contra]):
         """``side``'s endpoint has sent its own Close frame after ours."""
 
     def side_unreadable(self, side: Side_contra) -> None:
-        """``side``'s endpoint has sent something, and no Close frame will be found in it: it broke the protocol."""
+        """``side``'s endpoint has sent what no Close frame is looked for in: it broke the protocol, or it floods."""
 
     def side_lost(self, side: Side_contra) -> None:
         """``side``'s socket is gone, and all that was taken from it has gone on."""

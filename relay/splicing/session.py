@@ -17,7 +17,7 @@ from relay.throttle.zone import Zone
 from relay.upstream.link import Link
 
 LINGER_SECONDS = 2.0  # how long a closed client may take to read its Close frame
-LINGER_QUIET_SECONDS = 0.1  # nothing came from an endpoint that broke the protocol: it has sent all that it will
+LINGER_QUIET_SECONDS = 0.1  # nothing came from an endpoint that broke the protocol or flooded: it has sent all
 CLOSE_ANSWER_SECONDS = 10  # how long an endpoint may take to answer the other's Close frame
 FLUSH_SECONDS = 30.0  # how long a platform may take to read what its client left behind
 GOING_AWAY = 1001

@@ -16,6 +16,7 @@ from relay.throttle.limiter import FrameLimits, Limiter
 from relay.throttle.verdict import PASS, Action
 
 WRITE_HIGH_BYTES, WRITE_LOW_BYTES = 64 * 1024, 16 * 1024
+MOST_SKIPPED_BYTES = 64 * 1024  # in which a Close frame is looked for: a flood has megabytes in front of its own
 
 
 class Splice(asyncio.Protocol):
@@ -24,7 +25,7 @@ class Splice(asyncio.Protocol):
     # Without slots each connection takes 3 KiB more.
     _STATE = "_admit_run _asked_in_vain _counter _header _held _is_ending _is_lost _is_unreadable _last_words _limits"
     _PARTS = "_passing_bytes _rest _room _scanner _session _stops _write_to_peer peer throttled_since_ns transport"
-    __slots__ = (*_STATE.split(), *_PARTS.split(), "full_since_ns", "was_heard")
+    __slots__ = (*_STATE.split(), *_PARTS.split(), "_skipped_bytes", "full_since_ns", "was_heard")
 
     transport: asyncio.Transport
     peer: "Splice"
@@ -52,10 +53,10 @@ class Splice(asyncio.Protocol):
         self.throttled_since_ns = 0
         self.full_since_ns = 0  # over the high-water mark, that is: its endpoint reads too slowly
         self.was_heard = False  # since somebody last looked
-        self._is_ending = False
+        self._is_ending = self._is_lost = False
+        self._is_unreadable = False  # no Close frame is looked for in what comes
+        self._skipped_bytes = 0
         self._last_words = b""
-        self._is_lost = False
-        self._is_unreadable = False
 
     @property
     def is_at_boundary(self) -> bool:
@@ -172,8 +173,7 @@ class Splice(asyncio.Protocol):
         self._rest = b""
         self._is_ending = True
         self._last_words = last_words
-        if last_words and not self._passing_bytes:
-            self._say_last_words()
+        self._say_last_words()
         if self._is_unreadable:
             self._session.side_unreadable(self)
         elif held is not None:
@@ -217,17 +217,20 @@ class Splice(asyncio.Protocol):
         if run and not (self._is_ending and not self._last_words):
             self._counter.bytes += len(run)
             self._write_to_peer(run)
-        if self._last_words and not self._passing_bytes:
-            self._say_last_words()
+        self._say_last_words()
 
     def _say_last_words(self) -> None:
-        last_words, self._last_words = self._last_words, b""
-        self._write_to_peer(last_words)
+        if self._last_words and not self._passing_bytes:
+            last_words, self._last_words = self._last_words, b""
+            self._write_to_peer(last_words)
 
     def _skip(self, chunk: bytes, at: int) -> None:
         """Pass over frames from ``chunk[at]`` on without writing them, up to the endpoint's Close frame."""
         if self._last_words:
             self._write(chunk, 0, at)
+        self._skipped_bytes += len(chunk)
+        if self._skipped_bytes > MOST_SKIPPED_BYTES and not self._last_words:
+            self._is_unreadable = True
         try:
             at = len(chunk) if self._is_unreadable else self._scanner.skip(chunk, at)
         except ProtocolViolation:
