@@ -10,8 +10,8 @@ from django.utils.html import format_html
 from unfold.decorators import display
 
 from relay.admin.filters import ClientFilter, TenantFilter
+from relay.admin.whose import WHOSE, OwnedPages
 from relay.models.episodes import EPISODE_QUIET_SECONDS, ThrottleEpisode
-from tenants.admin.pages import ActionPages
 from tenants.admin.rendering import moment
 from tenants.models.policies import PolicyVersion
 
@@ -20,11 +20,10 @@ STATE_LABELS = {"Going on": "warning", "Over": "default"}
 
 
 @admin.register(ThrottleEpisode)
-class EpisodePages(ActionPages):
+class EpisodePages(OwnedPages):
     """List and page of episodes."""
 
-    has_history = False
-    list_display = ("begin", "state", "lasted", "zone", "waits", "refusals", "whose", "channel", "client")
+    list_display = ("begin", "state", "lasted", "zone", "waits", "refusals", *WHOSE, "channel")
     list_filter = (TenantFilter, ClientFilter, "zone", "began_at")
     search_fields = ("^tenant", "^client", "^channel", "=zone")
     readonly_fields = (
@@ -32,7 +31,7 @@ class EpisodePages(ActionPages):
         "end",
         "state",
         "lasted",
-        "whose",
+        *WHOSE,
         "client",
         "channel",
         "zone",
@@ -66,11 +65,6 @@ class EpisodePages(ActionPages):
         """From the first to the last."""
         seconds = (episode.last_at - episode.began_at).total_seconds()
         return f"{timedelta(seconds=round(seconds))}" if seconds >= 1 else "under a second"
-
-    @display(description="Tenant", ordering="tenant", empty_value="nobody yet")
-    def whose(self, episode: ThrottleEpisode) -> str | None:
-        """The tenant's slug; before a token is read there is none."""
-        return episode.tenant or None
 
     @display(description="Policy")
     def enforced(self, episode: ThrottleEpisode) -> str:

@@ -4,6 +4,8 @@ from django.contrib import admin
 from unfold.decorators import display
 
 from relay.models.position import StreamPosition
+from relay.store.pool import StoreUnavailable
+from relay.telemetry.lag import rollup_lag_seconds
 from tenants.admin.pages import ActionPages
 from tenants.admin.rendering import moment
 
@@ -13,8 +15,8 @@ class PositionPages(ActionPages):
     """List and page of the one row."""
 
     has_history = False
-    list_display = ("position", "up_to", "when", "anew")
-    readonly_fields = ("position", "up_to", "when", "anew")
+    list_display = ("position", "up_to", "when", "behind", "anew")
+    readonly_fields = ("position", "up_to", "when", "behind", "anew")
     fields = readonly_fields
     empty_hint = "It appears when records were rolled up for the first time, if a worker and beat run."
 
@@ -27,6 +29,14 @@ class PositionPages(ActionPages):
     def when(self, row: StreamPosition) -> str:
         """When that was done."""
         return moment(row.rolled_up_at)
+
+    @display(description="Behind by")
+    def behind(self, _row: StreamPosition) -> str:
+        """For how long the oldest record has been waiting."""
+        try:
+            return f"{rollup_lag_seconds():,.0f} s"
+        except StoreUnavailable:
+            return "unknown: Redis does not answer"
 
     @display(description="Redis had lost its place")
     def anew(self, row: StreamPosition) -> str:

@@ -6,16 +6,15 @@ from django.contrib import admin
 from unfold.decorators import display
 
 from relay.admin.filters import ClientFilter, TenantFilter
+from relay.admin.whose import WHOSE, OwnedPages
 from relay.models.rollups import HandshakeRollup, Rollup, TrafficRollup
 from relay.telemetry.counters import HELD_BOUNDS_MS, held_quantile_ms
-from tenants.admin.pages import ActionPages
 from tenants.admin.rendering import moment
 
 
-class RollupPages(ActionPages):
+class RollupPages(OwnedPages):
     """What the pages of all sums share."""
 
-    has_history = False
     show_full_result_count = False  # counting millions of rows takes longer than finding some
     empty_hint = "What relay processes count appears here within ten seconds, if a worker and beat run."
 
@@ -24,23 +23,18 @@ class RollupPages(ActionPages):
         """When the period begins."""
         return moment(row.started_at)
 
-    @display(description="Tenant", ordering="tenant", empty_value="nobody yet")
-    def whose(self, row: Rollup) -> str | None:
-        """The tenant's slug; before a token is known there is none."""
-        return row.tenant or None
-
 
 @admin.register(TrafficRollup)
 class TrafficPages(RollupPages):
     """List and page of traffic."""
 
-    list_display = ("start", "granularity", "message_count", "wait_count", "whose", "channel", "direction", "client")
+    list_display = ("start", "granularity", "message_count", "wait_count", *WHOSE, "channel", "direction")
     list_filter = ("granularity", TenantFilter, ClientFilter, "started_at")
     search_fields = ("^tenant", "^client", "^channel", "=granularity")
     readonly_fields = (
         "start",
         "granularity",
-        "whose",
+        *WHOSE,
         "client",
         "channel",
         "direction",
@@ -83,10 +77,10 @@ class TrafficPages(RollupPages):
 class HandshakePages(RollupPages):
     """List and page of handshakes."""
 
-    list_display = ("start", "granularity", "how_many", "result", "whose", "client")
+    list_display = ("start", "granularity", "how_many", "result", *WHOSE)
     list_filter = ("granularity", TenantFilter, ClientFilter, "started_at")
     search_fields = ("^tenant", "^client", "^result", "=granularity")
-    readonly_fields = ("start", "granularity", "whose", "client", "result", "how_many")
+    readonly_fields = ("start", "granularity", *WHOSE, "client", "result", "how_many")
     fields = readonly_fields
 
     @display(description="Handshakes", ordering="count")

@@ -91,7 +91,8 @@ def _total(flow: Flow, counter: TrafficCounter) -> FlowRecord:
 
 def _change(total: FlowRecord, told: FlowRecord | None) -> FlowRecord | None:
     if told is None:
-        return total
+        # A direction in which nothing ever goes has no rows.
+        return total if total.messages or total.bytes or total.waiting else None
     if told == total:
         return None
     return FlowRecord(
