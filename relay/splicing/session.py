@@ -14,6 +14,7 @@ from relay.throttle.limiter import SessionLimits
 from relay.throttle.policy import SECOND_NS
 from relay.throttle.verdict import Verdict
 from relay.throttle.zone import Zone
+from relay.upstream.faults import Phase
 from relay.upstream.link import Link
 
 LINGER_SECONDS = 2.0  # how long a closed client may take to read its Close frame
@@ -128,6 +129,7 @@ class Session:
         if side is self.client:
             self.close(violation.code, violation.reason)
         elif not self._is_closing:
+            self._counters.platform_faults.protocol_errors[Phase.SESSION] += 1
             reason = close_reason("platform_protocol_error", cause=violation.reason.partition(";")[0])
             self._end(CloseCode.PLATFORM_LOST, reason, violation.code, violation.reason)
 

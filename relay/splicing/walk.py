@@ -35,7 +35,8 @@ class Walked:
 def walk(scanner: FrameScanner, limits: FrameLimits, chunk: bytes, at: int, now_ns: int) -> Walked:
     """Judge one frame after the other from ``chunk[at]`` on, up to the first that must wait or not go on at all."""
     walked, frames = Walked(at), 0
-    messages, end = scanner.read_run(chunk, at, FRAMES_A_TURN)
+    room = limits.messages.room(now_ns, FRAMES_A_TURN)
+    messages, end = scanner.read_run(chunk, at, room) if room else (0, at)
     if messages and limits.messages.admit_run(now_ns, messages):
         walked.judged, walked.messages, frames = end, messages, messages
     try:

@@ -81,6 +81,15 @@ class Limiter:
             zone.theoretical_arrival_ns = (arrival_ns if arrival_ns > now_ns else now_ns) + cost_ns  # noqa: FURB136
         return True
 
+    def room(self, now_ns: int, most: int) -> int:
+        """How many messages that have just arrived ``admit_run`` would let pass together, ``most`` at the most."""
+        if self._bytes_too:
+            return 0
+        for zone in self._zones:
+            left_ns = zone.gate_ns - zone.excess_ns(now_ns)
+            most = min(most, left_ns // zone.interval_ns + 1) if left_ns >= 0 else 0
+        return most
+
     def admit_waiting(self, now_ns: int, size_bytes: int, arrived_ns: int, throttled_since_ns: int) -> Verdict:
         """Decide a message that was told to wait and is now first in line.
 
