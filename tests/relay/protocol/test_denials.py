@@ -33,7 +33,15 @@ def test_every_denial_is_a_problem_document_that_nobody_stores():
 @pytest.mark.parametrize(
     ("denial", "status", "code"),
     [
-        (denials.bad_request("frames_too_early", "Wait for the answer."), 400, "frames_too_early"),
+        (denials.frames_too_early(), 400, "frames_too_early"),
+        (denials.head_refused(431, "its headers are too long"), 431, "request_invalid"),
+        (denials.method_not_allowed("Use GET.", "GET"), 405, "method_not_allowed"),
+        (denials.handshake_too_slow(5.0), 408, "request_timeout"),
+        (denials.upgrade_required(), 426, "upgrade_required"),
+        (denials.version_not_spoken(), 426, "websocket_version"),
+        (denials.failed(), 500, "internal_error"),
+        (denials.relay_full("memory"), 503, "relay_full"),
+        (denials.draining(), 503, "draining"),
         (denials.token_missing(), 401, "token_missing"),
         (token_invalid("The access token has ended."), 401, "invalid_token"),
         (scope_missing("webchat:send", "billing"), 403, "insufficient_scope"),

@@ -45,6 +45,12 @@ def streams(draw: st.DrawFn, *, masked: bool) -> tuple[bytes, list[Read]]:
     return wire, [read for _, reads in parts for read in reads] + [(FrameKind.CLOSE, 2)]
 
 
+def plain_streams(*, masked: bool) -> st.SearchStrategy[bytes]:
+    """Messages of one frame, one behind the other; about half of them are long enough for a length of two bytes."""
+    sizes = st.lists(st.integers(0, 130) | st.integers(0, 600), max_size=8)
+    return sizes.map(lambda each: b"".join(frame(Opcode.BINARY, bytes(size), masked=masked) for size in each))
+
+
 def pieces(stream: bytes, cuts: list[int]) -> list[bytes]:
     """``stream`` as a network brings it: cut anywhere."""
     at = sorted({0, len(stream), *(cut % (len(stream) + 1) for cut in cuts)})
