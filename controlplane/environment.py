@@ -152,42 +152,47 @@ def parse_database(value: str) -> dict[str, object]:
     return {**database, "OPTIONS": {**options, **(chosen if isinstance(chosen, dict) else {})}}
 
 
-def parse_networks(value: str) -> Networks:
-    """Understand addresses and networks, separated by commas."""
-    try:
-        return tuple(ip_network(name) for name in parse_names(value))
-    except ValueError as refusal:
-        sentence = "each must be an IP address or a network such as 10.0.0.0/8, separated by commas."
-        raise ValueError(sentence) from refusal
+def parse_list(parse_one: Callable[[str], Value], sentence: str) -> Callable[[str], tuple[Value, ...]]:
+    """Understand one or more, separated by commas, each by ``parse_one``; ``sentence`` says what each must be."""
+
+    def parse(value: str) -> tuple[Value, ...]:
+        names = parse_names(value)
+        try:
+            parsed = tuple(parse_one(name) for name in names)
+        except ValueError as refusal:
+            raise ValueError(sentence) from refusal
+        if not parsed:
+            raise ValueError(sentence)
+        return parsed
+
+    return parse
 
 
-def parse_ports(value: str) -> Ports:
-    """Understand ports, separated by commas."""
-    ports = parse_names(value)
-    if not ports or not all(WHOLE_NUMBER.fullmatch(port) and 1 <= int(port) <= LARGEST_PORT for port in ports):
-        raise ValueError(f"each must be a port, from 1 to {LARGEST_PORT}, separated by commas.")
-    return tuple(int(port) for port in ports)
+def parse_port(value: str) -> int:
+    """Understand a port."""
+    if not WHOLE_NUMBER.fullmatch(value) or not 1 <= int(value) <= LARGEST_PORT:
+        raise ValueError
+    return int(value)
 
 
-def parse_hosts(value: str) -> Names:
-    """Understand names of hosts and IP addresses, separated by commas, and give each in its one spelling."""
-    try:
-        return tuple(canonical_host(host) for host in parse_names(value))
-    except ValueError as refusal:
-        sentence = "each must be the name of a host or an IP address, without port or *, separated by commas."
-        raise ValueError(sentence) from refusal
+def parse_credential_key(value: str) -> str:
+    """Understand a Fernet key."""
+    Fernet(value)
+    return value
 
 
-def parse_credential_keys(value: str) -> Names:
-    """Understand Fernet keys, separated by commas."""
-    keys = parse_names(value)
-    try:
-        for key in keys:
-            Fernet(key)
-    except ValueError as refusal:
-        sentence = "each key must be 32 random bytes in URL-safe base64, separated by commas."
-        raise ValueError(f"{sentence} `python -m controlplane.generate_keys` makes one.") from refusal
-    return keys
+parse_networks = parse_list(
+    ip_network, "each must be an IP address or a network such as 10.0.0.0/8, separated by commas."
+)
+parse_ports = parse_list(parse_port, f"each must be a port, from 1 to {LARGEST_PORT}, separated by commas.")
+parse_hosts = parse_list(  # each in its one spelling
+    canonical_host, "each must be the name of a host or an IP address, without port or *, separated by commas."
+)
+parse_credential_keys = parse_list(
+    parse_credential_key,
+    "each key must be 32 random bytes in URL-safe base64, separated by commas. "
+    "`python -m controlplane.generate_keys` makes one.",
+)
 
 
 def parse_signing_key(value: str) -> str:

@@ -9,6 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from relay.store.pool import StoreUnavailable, blocking
+from relay.telemetry.lag import rollup_lag_seconds
 
 
 @require_safe
@@ -21,10 +22,17 @@ def livez(_request: HttpRequest) -> JsonResponse:
 @require_safe
 @never_cache
 def readyz(_request: HttpRequest) -> JsonResponse:
-    """The process can do its work: 200, or 503 with what is missing. Says nothing of why: logs do."""
+    """The process can do its work: 200, or 503 with what is missing. Says nothing of why: logs do.
+
+    A roll-up that is late is told, but takes nobody's work away: it is the worker's.
+    """
     findings = {name: _outcome(finding) for name, finding in FINDINGS.items()}
     is_ready = all(outcome == "ok" for outcome in findings.values())
-    answer = {"status": "ok" if is_ready else "unavailable", "findings": findings}
+    answer = {
+        "status": "ok" if is_ready else "unavailable",
+        "findings": findings,
+        "rollup_lag_seconds": _rollup_lag_seconds(),
+    }
     return JsonResponse(answer, status=200 if is_ready else 503)
 
 
@@ -51,6 +59,13 @@ FINDINGS: dict[str, Callable[[], bool]] = {
     "redis": redis_answers,
     "migrations": migrations_are_applied,
 }
+
+
+def _rollup_lag_seconds() -> float | None:
+    try:
+        return round(rollup_lag_seconds(), 3)
+    except (DatabaseError, StoreUnavailable):
+        return None
 
 
 def _outcome(finding: Callable[[], bool]) -> str:

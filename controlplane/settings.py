@@ -11,7 +11,7 @@ from django.templatetags.static import static
 
 from controlplane import environment as parse
 from controlplane.environment import Environment
-from controlplane.logs import log_configuration
+from controlplane.logs import configuration, sinks
 from controlplane.navigation import PRIMARY_COLORS, SIDEBAR
 from relay.platforms.addresses import AddressRules
 
@@ -26,6 +26,8 @@ LOG_LEVEL = env.text("FLOODGATE_LOG_LEVEL", "INFO").upper()
 if LOG_LEVEL not in ("DEBUG", "INFO", "WARNING", "ERROR"):
     env.fault("FLOODGATE_LOG_LEVEL is not usable: it must be DEBUG, INFO, WARNING or ERROR.")
     LOG_LEVEL = "INFO"
+_STDOUT: sinks.SyslogAddress | None = None
+LOG_SINK = env.parsed("FLOODGATE_LOG_SINK", sinks.parse_sink, _STDOUT)  # or a syslog server: udp://, tcp:// or unix://
 
 # Addresses.
 WEB_URL = env.parsed("FLOODGATE_WEB_URL", parse.parse_url("http", "https"), "http://127.0.0.1:8000")  # tokens' issuer
@@ -146,7 +148,7 @@ TEMPLATES = [
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
-LOGGING = log_configuration(LOG_LEVEL)
+LOGGING = configuration.log_configuration(LOG_LEVEL, LOG_SINK)
 
 # People. Their passwords keep a slow hash; the last hasher is for generated 256-bit secrets alone.
 AUTH_USER_MODEL = "tenants.User"

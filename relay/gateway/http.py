@@ -10,6 +10,7 @@ from django.conf import settings
 
 from relay.gateway.consumer import Receive, Scope, Send
 from relay.gateway.worker import Worker
+from relay.process.log_lines import dropped_log_lines
 from relay.protocol.denials import Denial, Denied, handshake_too_slow, unavailable, upgrade_required
 from relay.store.pool import StoreUnavailable, answer_to
 from relay.telemetry.metrics import CONTENT_TYPE, ProcessState, metrics_page
@@ -50,7 +51,9 @@ async def http_door(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def _state(worker: Worker) -> ProcessState:
-    return ProcessState(worker.watchdog.longest_lag_seconds, worker.resources.memory_bytes, worker.is_draining)
+    return ProcessState(
+        worker.watchdog.longest_lag_seconds, worker.resources.memory_bytes, worker.is_draining, dropped_log_lines()
+    )
 
 
 async def _answer_readiness(worker: Worker, send: Send) -> None:

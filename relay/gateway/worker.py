@@ -42,8 +42,8 @@ class Worker:
         self.http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10, connect=5))
         self.verifier = TokenVerifier(settings.VERIFICATION_KEY, settings.WEB_URL)
         self.policies = Policies(self.redis, self)
-        self.platform_tokens = PlatformTokens(self.http)
         self.counters = Counters()
+        self.platform_tokens = PlatformTokens(self.http, self.counters.platform_faults)
         address_limit = settings.ADDRESS_HANDSHAKE_PERMITS, settings.ADDRESS_HANDSHAKE_BURST
         self.admission = Admission(*address_limit, self.counters)
         self.around = Surroundings(self.counters, _bounds())

@@ -18,7 +18,7 @@ import structlog
 log = structlog.get_logger()
 READY_SECONDS = 60.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
-HEALTHY_SECONDS = 30.0  # a child that lived for longer is restarted at once
+HEALTHY_SECONDS = 30.0  # a child that lived for longer was no failed start
 READY = b"ready"
 Command = Callable[[int, int], Sequence[str]]  # from the file descriptors of the socket and of the lifeline
 
@@ -57,7 +57,7 @@ class Supervisor:
 
     async def _keep(self, place: int) -> None:
         """Hold one place: start a child, and another when it has ended."""
-        pause_seconds = FIRST_PAUSE_SECONDS
+        pause_seconds = 0.0
         while not self._ending.is_set():
             began, status = time.monotonic(), None
             async with self._changing:
@@ -69,9 +69,9 @@ class Supervisor:
                     self._children[place] = None
             if self._ending.is_set():
                 return
-            pause_seconds = FIRST_PAUSE_SECONDS if time.monotonic() - began > HEALTHY_SECONDS else pause_seconds * 2
+            pause_seconds = pause_after(pause_seconds, time.monotonic() - began)
             log.error("relay_process_ended", place=place, status=status, restarts_in_seconds=pause_seconds)
-            await asyncio.sleep(min(pause_seconds, LONGEST_PAUSE_SECONDS))
+            await asyncio.sleep(pause_seconds)
 
     async def _start(self) -> Child:
         ours, theirs = socket.socketpair()
@@ -121,6 +121,18 @@ class Supervisor:
         for child in self._children:
             if child is not None and child.process.returncode is None:
                 child.process.terminate()
+
+
+def pause_after(former_seconds: float, lived_seconds: float) -> float:
+    """How long to wait for the next start: each time twice as long, as long as children keep dying early.
+
+    Args:
+        former_seconds: the pause before the child that died; 0 before the first.
+        lived_seconds: for how long it lived.
+    """
+    if not former_seconds or lived_seconds > HEALTHY_SECONDS:
+        return FIRST_PAUSE_SECONDS
+    return min(former_seconds * 2, LONGEST_PAUSE_SECONDS)
 
 
 async def _becomes_ready(child: Child) -> bool:

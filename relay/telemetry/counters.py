@@ -110,6 +110,26 @@ class TrafficCounter:
         self._held_back[bisect_left(HELD_BOUNDS_MS, held_ns / NS_PER_MS)] += 1
 
 
+class PlatformFaults:
+    """What went wrong with platforms, since the process began. Every key is one of a few words.
+
+    Attributes:
+        dns_failures: lookups of a platform's host that brought no address to connect to, by reason.
+        tls_errors: TLS handshakes that failed, by reason.
+        timeouts: what was not waited for any longer, by phase.
+        protocol_errors: what made no sense, by phase.
+    """
+
+    __slots__ = ("dns_failures", "protocol_errors", "timeouts", "tls_errors")
+
+    def __init__(self) -> None:
+        """Begin at nothing."""
+        self.dns_failures: Counter[str] = Counter()
+        self.tls_errors: Counter[str] = Counter()
+        self.timeouts: Counter[str] = Counter()
+        self.protocol_errors: Counter[str] = Counter()
+
+
 class Counters:
     """All that one relay process counts. Keys are bounded by the clients and channels that exist."""
 
@@ -120,6 +140,7 @@ class Counters:
         self.handshakes: Counter[tuple[str, str, str]] = Counter()  # by tenant, client and result
         self.closes: Counter[tuple[str, int]] = Counter()  # by who ended it and code
         self.throttles: dict[ThrottleKey, ThrottleCounter] = {}
+        self.platform_faults = PlatformFaults()
 
     def flow(self, flow: Flow) -> TrafficCounter:
         """The counter of one flow."""

@@ -12,7 +12,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from relay.telemetry.counters import HELD_BOUNDS_MS, Counters, TrafficCounter
+from relay.telemetry.counters import HELD_BOUNDS_MS, Counters, PlatformFaults, TrafficCounter
 from relay.throttle.verdict import Action
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -27,6 +27,7 @@ class ProcessState:
     loop_lag_seconds: float
     memory_bytes: int
     is_draining: bool
+    log_lines_dropped: int
 
 
 def metrics_page(counters: Counters, state: ProcessState) -> bytes:
@@ -53,8 +54,11 @@ class CounterCollector(Collector):
         yield GaugeMetricFamily("floodgate_loop_lag_seconds", lag, self._state.loop_lag_seconds)
         yield GaugeMetricFamily("floodgate_memory_bytes", "Memory of the process.", self._state.memory_bytes)
         yield GaugeMetricFamily("floodgate_draining", "1 while the process drains.", self._state.is_draining)
+        dropped = "Log lines that found no room, or were lost."
+        yield CounterMetricFamily("floodgate_log_lines_dropped", dropped, self._state.log_lines_dropped)
         yield from self._flow_metrics()
         yield self._throttle_metric()
+        yield from _platform_metrics(self._counters.platform_faults)
         connections = GaugeMetricFamily("floodgate_connections", "Open connections.", labels=("tenant", "client"))
         for connected, count in self._counters.open_connections.items():
             connections.add_metric(connected, count)
@@ -101,6 +105,18 @@ class CounterCollector(Collector):
             waiting.add_metric(flow, counter.waiting)
             held.add_metric(flow, _buckets(counter), None)
         yield from (messages, relayed_bytes, control, waited, waiting, held)
+
+
+def _platform_metrics(faults: PlatformFaults) -> Iterator[Metric]:
+    dns = CounterMetricFamily("floodgate_dns_failures", "Lookups without an address to use.", labels=("reason",))
+    tls = CounterMetricFamily("floodgate_upstream_tls_errors", "TLS handshakes that failed.", labels=("reason",))
+    timeouts = CounterMetricFamily("floodgate_upstream_timeouts", "Platforms not waited for.", labels=("phase",))
+    protocol = CounterMetricFamily("floodgate_upstream_protocol_errors", "What made no sense.", labels=("phase",))
+    counted = (faults.dns_failures, faults.tls_errors, faults.timeouts, faults.protocol_errors)
+    for family, counts in zip((dns, tls, timeouts, protocol), counted, strict=True):
+        for word, count in counts.items():
+            family.add_metric((word,), count)
+        yield family
 
 
 def _buckets(counter: TrafficCounter) -> list[tuple[str, float]]:

@@ -12,6 +12,7 @@ from relay.platforms.addresses import WEBSOCKET, Endpoint
 from relay.protocol.handshake import SWITCHING_PROTOCOLS, opening, read_answer
 from relay.protocol.heads import Head, HeadInvalid, HeadReader
 from relay.upstream.connecting import CONNECT_SECONDS, connect_to_first
+from relay.upstream.faults import Phase, count_fault
 from relay.upstream.liveness import keep_little_unsent, notice_dead_peer
 from relay.upstream.resolver import NoAddress, Resolver
 
@@ -21,6 +22,10 @@ KEY_BYTES = 16
 
 class LinkFailed(Exception):
     """The platform could not be reached, or did not answer as a WebSocket server; the message says in which phase."""
+
+    def __init__(self, why: str, phase: Phase = Phase.CONNECT) -> None:
+        super().__init__(why)
+        self.phase = phase
 
 
 class LinkRefused(Exception):
@@ -71,8 +76,16 @@ async def open_link(target: LinkTarget, resolver: Resolver) -> Link:
     Raises:
         LinkRefused: the platform answered with another status than 101.
         LinkFailed: no address that is allowed, no connection, no valid certificate, no answer in time, or one that
-            makes no sense.
+            makes no sense. Where that has a reason or a phase, it is counted.
     """
+    try:
+        return await _open(target, resolver)
+    except LinkFailed as failed:
+        count_fault(resolver.faults, failed, failed.phase)
+        raise
+
+
+async def _open(target: LinkTarget, resolver: Resolver) -> Link:
     try:
         endpoint = resolver.endpoint(target.url, WEBSOCKET)
     except NoAddress as error:
@@ -84,7 +97,8 @@ async def open_link(target: LinkTarget, resolver: Resolver) -> Link:
     except BaseException as error:
         transport.abort()
         if isinstance(error, TimeoutError):
-            raise LinkFailed(f"the platform did not answer the handshake within {HANDSHAKE_SECONDS:g} s") from error
+            why = f"the platform did not answer the handshake within {HANDSHAKE_SECONDS:g} s"
+            raise LinkFailed(why, Phase.HANDSHAKE) from error
         raise
     notice_dead_peer(transport.get_extra_info("socket"))
     keep_little_unsent(transport.get_extra_info("socket"))
@@ -137,14 +151,16 @@ class _Dialog(asyncio.Protocol):
             self.answer.set_result(read_answer(head, self._accept))
             self.transport.pause_reading()
         except HeadInvalid as error:
-            self._fail(f"the platform's answer is no WebSocket handshake: {error}")
+            self._fail(f"the platform's answer is no WebSocket handshake: {error}", error)
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._fail(f"the platform closed during the handshake{f': {error}' if error else ''}")
+        self._fail(f"the platform closed during the handshake{f': {error}' if error else ''}", error)
 
-    def _fail(self, why: str) -> None:
+    def _fail(self, why: str, cause: Exception | None) -> None:
         if not self.answer.done():
-            self.answer.set_exception(LinkFailed(why))
+            failed = LinkFailed(why, Phase.HANDSHAKE)
+            failed.__cause__ = cause
+            self.answer.set_exception(failed)
 
 
 def _headers(target: LinkTarget) -> list[tuple[str, str]]:

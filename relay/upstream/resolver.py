@@ -12,6 +12,8 @@ import structlog
 from django.conf import settings
 
 from relay.platforms.addresses import AddressRefused, AddressRules, Endpoint, Schemes
+from relay.telemetry.counters import PlatformFaults
+from relay.upstream.faults import dns_reason
 from relay.upstream.lookups import Lookups
 
 log = structlog.get_logger()
@@ -42,6 +44,7 @@ class Resolver:
     rules: AddressRules = field(default_factory=lambda: settings.PLATFORM_ADDRESSES)
     lookups: Lookups = field(default_factory=Lookups)
     now: Callable[[], float] = time.monotonic
+    faults: PlatformFaults = field(default_factory=PlatformFaults)
     _answers: dict[str, _Answer] = field(default_factory=dict)
     _asking: dict[str, asyncio.Task[_Answer]] = field(default_factory=dict)
 
@@ -94,8 +97,10 @@ class Resolver:
             found = await self.lookups.addresses(host)
             self.rules.judge(host, found)
         except AddressRefused as refused:
+            self.faults.dns_failures[dns_reason(refused)] += 1
             answer = self._none(str(refused))
         except OSError as error:
+            self.faults.dns_failures[dns_reason(error)] += 1
             answer = self._last_good(host, error)
         else:
             now = self.now()

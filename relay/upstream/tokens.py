@@ -13,6 +13,8 @@ import aiohttp
 
 from relay.platforms.answers import PlatformToken
 from relay.store.client_records import Platform, PlatformConnectionRecord
+from relay.telemetry.counters import PlatformFaults
+from relay.upstream.faults import Phase, count_fault
 from relay.upstream.resolver import Resolver
 from relay.upstream.token_requests import TokenUnavailable, request_token
 
@@ -60,14 +62,19 @@ class _Failed:
 class PlatformTokens:
     """One token for each platform connection. Times are of the monotonic clock, in seconds.
 
-    ``resolver`` says to which addresses tokens' requests go, and links too.
+    ``resolver`` says to which addresses tokens' requests go, and links too; what goes wrong is counted in ``faults``.
     """
 
     http: aiohttp.ClientSession
-    resolver: Resolver = field(default_factory=Resolver)
+    faults: PlatformFaults = field(default_factory=PlatformFaults)
+    resolver: Resolver = field(init=False)
     _kept: dict[str, _Kept] = field(default_factory=dict)
     _failed: dict[str, _Failed] = field(default_factory=dict)
     _asking: dict[Source, asyncio.Task[PlatformToken]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Know no address yet."""
+        self.resolver = Resolver(faults=self.faults)
 
     async def token_for(self, connection: PlatformConnectionRecord) -> str:
         """A token that still lives.
@@ -114,6 +121,7 @@ class PlatformTokens:
         try:
             token = await request_token(self.http, self.resolver, connection)
         except TokenUnavailable as error:
+            count_fault(self.faults, error, Phase.TOKEN)
             until = time.monotonic() + (error.retry_after_seconds or AFTER_FAILURE_SECONDS)
             self._failed[connection.id] = _Failed(source, error, until)
             raise

@@ -70,7 +70,7 @@ def test_the_sidebar_leads_to_pages_that_are_there(pages):
     groups = pages.get(FIRST_PAGE).context["sidebar_navigation"]
 
     links = [entry["link"] for group in groups for entry in group["items"]]
-    assert len(links) == 16
+    assert len(links) == 17
     assert {pages.get(str(link)).status_code for link in links} == {200}
 
 

@@ -127,6 +127,12 @@ def test_a_host_that_is_none_is_refused(value):
         parse.parse_hosts(f"good.example, {value}")
 
 
+@pytest.mark.parametrize("kind", ["networks", "ports", "hosts", "credential_keys"])
+def test_a_list_of_nothing_is_refused(kind):
+    with pytest.raises(ValueError, match="separated by commas"):
+        getattr(parse, f"parse_{kind}")(" , ")
+
+
 def test_postgresql_gets_a_pool_and_sqlite_waits_for_its_writer():
     postgresql = parse.parse_database("postgresql://user:secret@host:5432/name?sslmode=require")
     sqlite = parse.parse_database("sqlite:////srv/floodgate.sqlite3")

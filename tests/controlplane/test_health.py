@@ -2,6 +2,7 @@ import pytest
 from django.db import OperationalError, connection
 
 from controlplane import health
+from relay.store import keys
 from relay.store.pool import blocking
 
 pytestmark = pytest.mark.django_db
@@ -28,6 +29,16 @@ def test_with_database_redis_and_migrations_it_is_ready(client, redis):
     assert answer.json()["findings"] == {"database": "ok", "redis": "ok", "migrations": "ok"}
 
 
+def test_f19_a_roll_up_that_is_late_is_told_and_takes_no_readiness_away(client, redis):
+    assert client.get("/readyz").json()["rollup_lag_seconds"] == 0
+    blocking().xadd(keys.telemetry(), {"record": "{}"}, id="1000-0")
+
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 200
+    assert answer.json()["rollup_lag_seconds"] > 1_000_000_000
+
+
 def test_without_redis_it_is_not_ready_and_says_so(client, settings):
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     blocking.cache_clear()
@@ -37,6 +48,7 @@ def test_without_redis_it_is_not_ready_and_says_so(client, settings):
     blocking.cache_clear()
     assert answer.status_code == 503
     assert answer.json()["findings"] == {"database": "ok", "redis": "failed", "migrations": "ok"}
+    assert answer.json()["rollup_lag_seconds"] is None
 
 
 def test_a_migration_that_waits_makes_it_not_ready(client, redis, db):

@@ -6,6 +6,7 @@ import pytest
 
 from controlplane.generate_keys import as_variables
 from tests.architecture.sources import ROOT
+from tests.controlplane.logs.syslog_server import SyslogServer
 
 PRODUCTION = {
     **dict(line.split("=", 1) for line in as_variables().splitlines()),
@@ -38,11 +39,11 @@ def test_an_empty_environment_stops_the_start_and_names_all_that_is_missing():
 
 
 def test_a_wrong_value_is_told_by_name_and_never_shown():
-    result = manage("check", **{**PRODUCTION, "FLOODGATE_CREDENTIAL_KEYS": "canary", "REDIS_URL": "canary"})
+    names = ("FLOODGATE_CREDENTIAL_KEYS", "REDIS_URL", "FLOODGATE_LOG_SINK")
+    result = manage("check", **{**PRODUCTION, **dict.fromkeys(names, "canary")})
 
     assert result.returncode == 2
-    assert "FLOODGATE_CREDENTIAL_KEYS" in result.stderr
-    assert "REDIS_URL" in result.stderr
+    assert all(f"{name} is not usable" in result.stderr for name in names)
     assert "canary" not in result.stderr
 
 
@@ -54,6 +55,19 @@ def test_s32_djangos_own_deployment_checks_find_nothing():
 
 def test_the_demo_needs_no_variable_but_its_own():
     assert manage("check", FLOODGATE_DEMO="1").returncode == 0
+
+
+def test_log_lines_go_to_syslog_where_that_is_set(tmp_path):
+    server = SyslogServer("unix", tmp_path)
+    code = "import structlog; structlog.get_logger('relay').warning('drain_began')"
+
+    with server.running():
+        done = manage(
+            "shell", "--no-imports", "--command", code, **PRODUCTION, FLOODGATE_LOG_SINK=f"unix://{tmp_path}/log"
+        )
+
+        assert " drain_began - {" in server.message()
+    assert "drain_began" not in done.stdout
 
 
 def test_a_relay_starts_with_the_public_key_alone():

@@ -50,6 +50,23 @@ def wait_until_somebody_waits_for(other):
         other.execute("SELECT pg_stat_clear_snapshot()")
 
 
+@pytest.fixture
+def stuck(worker_of, obstacle):
+    """A worker in the middle of a roll-up, and what it waits for: 3 messages are counted, 4 are not committed."""
+
+    @contextmanager
+    def open_one():
+        append(record(1, 3))
+        roll_up_telemetry()
+        append(record(2, 4))
+        with worker_of(1) as [worker], obstacle() as other:
+            worker.beat()
+            wait_until_somebody_waits_for(other)
+            yield worker, other
+
+    return open_one
+
+
 def beat_until(condition):
     """Roll up as beat does, again and again; the test's own time limit ends it."""
     while not condition():
@@ -80,14 +97,8 @@ def test_f25_workers_that_are_told_at_the_same_moment_count_two_million_messages
 @pytest.mark.faults
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_f24_a_worker_that_is_killed_between_its_sums_and_its_position_counts_nothing(worker_of, obstacle):
-    append(record(1, 3))
-    roll_up_telemetry()
-    append(record(2, 4))
-
-    with worker_of(1) as [worker], obstacle() as other:
-        worker.beat()
-        wait_until_somebody_waits_for(other)
+def test_f24_a_worker_that_is_killed_between_its_sums_and_its_position_counts_nothing(stuck):
+    with stuck() as (worker, _):
         worker.kill()
 
     assert messages() == 3
@@ -98,14 +109,8 @@ def test_f24_a_worker_that_is_killed_between_its_sums_and_its_position_counts_no
 @pytest.mark.faults
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_f24_others_do_not_wait_for_a_worker_that_stands_still(worker_of, obstacle):
-    append(record(1, 3))
-    roll_up_telemetry()
-    append(record(2, 4))
-
-    with worker_of(1) as [worker], obstacle() as other:
-        worker.beat()
-        wait_until_somebody_waits_for(other)
+def test_f24_others_do_not_wait_for_a_worker_that_stands_still(stuck):
+    with stuck() as (worker, other):
         roll_up_telemetry()
         assert messages() == 3
         other.rollback()

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from django.urls import reverse
 
@@ -16,6 +18,20 @@ def test_the_position_is_told_with_its_times(pages, rows):
 
     for words in ("1000-0", "2026-11-24 12:00:00 UTC", "never"):
         assert words in page
+
+
+def test_f19_the_page_tells_how_far_the_roll_up_is_behind(pages, rows):
+    page = pages.get(reverse("admin:relay_streamposition_changelist")).content.decode()
+
+    assert "Behind by" in page
+    assert re.search(r">\s*0 s\s*<", page)
+
+
+def test_without_redis_the_page_says_that_nobody_knows(pages, rows, own_server):
+    with own_server.frozen():
+        page = pages.get(reverse("admin:relay_streamposition_changelist")).content.decode()
+
+    assert "unknown: Redis does not answer" in page
 
 
 @every_kind

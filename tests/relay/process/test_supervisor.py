@@ -1,4 +1,5 @@
 import asyncio
+import json
 import os
 import re
 import signal
@@ -12,6 +13,7 @@ import pytest
 import pytest_asyncio
 import websockets
 
+from relay.process.supervisor import HEALTHY_SECONDS, pause_after
 from tests.architecture.sources import ROOT
 from tests.relay.eventually import eventually
 from tests.relay.integration import close_of
@@ -32,6 +34,13 @@ class Fleet:
         """Process ids of its children that live."""
         listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text(encoding="ascii")
         return {int(child) for child in listed.split()}
+
+    async def told(self, event):
+        """The next line of its log that tells of an event."""
+        while True:
+            line = await self.process.stdout.readline()
+            if event.encode() in line:
+                return json.loads(line)
 
     async def ready(self, count):
         """Wait until so many children live and one answers."""
@@ -88,7 +97,9 @@ async def test_f1_a_child_that_dies_is_replaced_and_the_other_goes_on(fleet, int
     victim, other = fleet.children()
 
     os.kill(victim, signal.SIGKILL)
+    ended = await fleet.told("relay_process_ended")
 
+    assert (ended["status"], ended["restarts_in_seconds"]) == (-signal.SIGKILL, 0.5)
     await eventually(lambda: len(fleet.children()) == 2 and victim not in fleet.children(), seconds=30)
     assert other in fleet.children()
     connection = await connect(fleet, integration_there)
@@ -122,3 +133,12 @@ async def test_children_end_when_their_supervisor_is_killed(fleet):
     fleet.process.kill()
 
     await eventually(lambda: not any(Path(f"/proc/{child}").exists() for child in children), seconds=15)
+
+
+async def test_pauses_between_restarts_grow_to_half_a_minute_and_begin_anew_after_a_child_that_lived():
+    pauses = [0.0]
+    for _ in range(8):
+        pauses.append(pause_after(pauses[-1], 1.0))
+
+    assert pauses[1:] == [0.5, 1, 2, 4, 8, 16, 30, 30]
+    assert pause_after(30.0, HEALTHY_SECONDS + 1) == 0.5

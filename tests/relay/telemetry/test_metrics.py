@@ -10,7 +10,7 @@ from relay.throttle.policy import ZoneSource
 
 FLOW = Flow("acme", "crm-sync", "billing", "to_platform")
 
-STATE = ProcessState(loop_lag_seconds=0.25, memory_bytes=1024, is_draining=True)
+STATE = ProcessState(loop_lag_seconds=0.25, memory_bytes=1024, is_draining=True, log_lines_dropped=7)
 
 
 @pytest.fixture
@@ -24,6 +24,9 @@ def counters():
     counters.open_connections["acme", "crm-sync"] = 3
     counters.handshakes["acme", "crm-sync", "rate_limited"] = 5
     counters.closes["floodgate", 4429] = 6
+    faults = counters.platform_faults
+    faults.dns_failures["unknown_name"], faults.tls_errors["expired"] = 8, 9
+    faults.timeouts["connect"], faults.protocol_errors["session"] = 10, 11
     for version in (1, 2):
         throttle = counters.throttle(ThrottleKey("acme", "crm-sync", "billing", ZoneSource("p1", version, "client")))
         throttle.waited, throttle.refused, throttle.closed = 10, 20, 30
@@ -49,6 +52,10 @@ def samples_of(counters):
         (("floodgate_connections", "acme", "crm-sync"), 3),
         (("floodgate_handshakes_total", "acme", "crm-sync", "rate_limited"), 5),
         (("floodgate_closes_total", "floodgate", "4429"), 6),
+        (("floodgate_dns_failures_total", "unknown_name"), 8),
+        (("floodgate_upstream_tls_errors_total", "expired"), 9),
+        (("floodgate_upstream_timeouts_total", "connect"), 10),
+        (("floodgate_upstream_protocol_errors_total", "session"), 11),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
@@ -110,3 +117,4 @@ def test_the_page_tells_how_the_process_is():
     assert samples["floodgate_loop_lag_seconds",] == 0.25
     assert samples["floodgate_memory_bytes",] == 1024
     assert samples["floodgate_draining",] == 1
+    assert samples["floodgate_log_lines_dropped_total",] == 7

@@ -33,13 +33,19 @@ def linked(raw_platform_of):
 
 
 @pytest.fixture
-def failure(raw_platform_of):
+def resolver():
+    """Knows the addresses of platforms, and counts what goes wrong with them."""
+    return Resolver()
+
+
+@pytest.fixture
+def failure(raw_platform_of, resolver):
     """Why no link is opened to a platform of bare bytes, which must see its connection end."""
 
     async def failure(answer, expected=LinkFailed):
         platform = await raw_platform_of(answer)
         with pytest.raises(expected) as failed:
-            await open_link(target(platform.url), Resolver())
+            await open_link(target(platform.url), resolver)
         await (await platform.connection()).end()
         return failed.value
 
@@ -217,20 +223,23 @@ async def test_a_platform_that_resets_the_connection_is_a_failure(raw_platform_o
         await opening
 
 
-async def test_f30_a_platform_that_never_answers_is_not_waited_for(failure, monkeypatch):
+async def test_f30_a_platform_that_never_answers_is_not_waited_for(failure, resolver, monkeypatch):
     monkeypatch.setattr("relay.upstream.link.HANDSHAKE_SECONDS", 0.1)  # 10 s
 
     failed = await failure(saying("HTTP/1.1 101 Sw"))
 
     assert str(failed) == "the platform did not answer the handshake within 0.1 s"
+    assert resolver.faults.timeouts == {"handshake": 1}
 
 
-async def test_f30_a_platform_that_never_finishes_tls_is_not_waited_for(raw_platform_of, monkeypatch):
+async def test_f30_a_platform_that_never_finishes_tls_is_not_waited_for(raw_platform_of, resolver, monkeypatch):
     monkeypatch.setattr("relay.upstream.link.CONNECT_SECONDS", 0.1)  # 5 s
     platform = await raw_platform_of()
 
     with pytest.raises(LinkFailed, match=f"no connection to 127.0.0.1:{platform.port} within 0.1 s"):
-        await open_link(target(platform.url.replace("ws://", "wss://"), tls=tls_context("")), Resolver())
+        await open_link(target(platform.url.replace("ws://", "wss://"), tls=tls_context("")), resolver)
+
+    assert resolver.faults.timeouts == {"connect": 1}
 
 
 @pytest.mark.parametrize("url", ["ws://127.0.0.1:1/echo", "wss://nowhere.invalid/echo", "ws://[::1]:1/echo"])

@@ -89,6 +89,7 @@ async def test_b66_an_answer_that_takes_too_long_is_not_waited_for(tokens, endpo
     error = await refusal_of(tokens, records.platform_connection("", token_url=endpoint.url))
 
     assert (error.refusal, str(error)) == (Refusal.UNAVAILABLE, "no answer within 0.1 s")
+    assert tokens.faults.timeouts == {"token": 1}
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:1", "https://nowhere.invalid", "http://", "no address", ""])

@@ -3,14 +3,13 @@ import logging
 
 import pytest
 
-from controlplane.logs import REDACTED, log_configuration, redact_secrets
+from controlplane.logs.configuration import REDACTED, log_configuration, redact_secrets
 
 
 @pytest.fixture
 def line():
     """What one record looks like on stdout."""
-    configuration = log_configuration("INFO")["formatters"]["json_lines"]
-    formatter = configuration.pop("()")(**configuration)
+    formatter = log_configuration("INFO", None)["formatters"]["lines"]["()"]()
     return lambda record: json.loads(formatter.format(record))
 
 

@@ -5,9 +5,12 @@ import os
 import sys
 import threading
 import time
+from functools import partial
 from queue import SimpleQueue
 
 import structlog
+
+from controlplane.logs.sinks import Sink, StandardOutput, Syslog, SyslogAddress
 
 MOST_LINES = 10_000  # that wait for the sink; more are dropped and counted
 CLOSE_SECONDS = 1.0  # to write what is left, at the end of the process
@@ -15,20 +18,22 @@ POLL_SECONDS = 0.005
 
 
 class LineWriter(logging.Handler):
-    """A bounded queue of lines before stdout. A process that was forked has a queue and a thread of its own.
+    """A bounded queue of lines before a sink. A process that was forked has a queue, a thread and a sink of its own.
 
     Attributes:
-        dropped: lines that found no room since the last one that told of them.
+        dropped: lines that found no room, or were lost, since the process began.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, address: SyslogAddress | None = None) -> None:
         """Begin with an empty queue; the thread starts with the first line.
 
-        The sink is what stdout is now: Celery will put a logger in its place, which would bring every line back here.
+        Without an address the sink is what stdout is now: Celery will put a logger in its place, which would bring
+        every line back here.
         """
         super().__init__()
-        self._sink = sys.stdout
+        self._open = partial(Syslog, address) if address else partial(StandardOutput, sys.stdout)
         self.dropped = 0
+        self._told = 0
         self._process_id = 0
         self._lines: SimpleQueue[str] = SimpleQueue()
         self._is_idle = threading.Event()
@@ -38,7 +43,7 @@ class LineWriter(logging.Handler):
         if self._process_id != os.getpid():
             self._begin()
         if self._lines.qsize() >= MOST_LINES:
-            self.dropped += 1
+            self._drop()
             return
         try:
             line = self.format(record)
@@ -59,22 +64,31 @@ class LineWriter(logging.Handler):
     def _begin(self) -> None:
         self._process_id = os.getpid()
         self._lines = SimpleQueue()
-        threading.Thread(target=self._write, args=(self._lines,), name="log writer", daemon=True).start()
+        self.dropped = self._told = 0
+        threading.Thread(target=self._write, args=(self._open(), self._lines), name="log writer", daemon=True).start()
 
-    def _write(self, lines: "SimpleQueue[str]") -> None:
+    def _write(self, sink: Sink, lines: "SimpleQueue[str]") -> None:
         while True:
             line = lines.get()
             try:
-                self._sink.write(line + "\n")
+                sink.write(line)
                 if lines.empty():
-                    self._sink.flush()
+                    sink.flush()
                     self._tell_what_was_dropped()
             except (OSError, ValueError):
-                self.dropped += 1  # the sink is gone, or the process is ending
+                self._drop()  # the sink is gone, or the process is ending
             if lines.empty():
                 self._is_idle.set()
 
+    def _drop(self) -> None:
+        self.acquire()  # logging's own lock: both threads count
+        try:
+            self.dropped += 1
+        finally:
+            self.release()
+
     def _tell_what_was_dropped(self) -> None:
-        if self.dropped:
-            dropped, self.dropped = self.dropped, 0
-            structlog.get_logger(__name__).warning("log_lines_dropped", lines=dropped)
+        untold = self.dropped - self._told
+        if untold:
+            self._told += untold
+            structlog.get_logger(__name__).warning("log_lines_dropped", lines=untold)

@@ -1,10 +1,13 @@
-"""How this process writes logs: one JSON object a line to stdout. What is logged is decided where it happens."""
+"""How this process writes logs: one JSON object a line, to stdout or syslog. What is logged is decided elsewhere."""
 
 import logging
 from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+
+from controlplane.logs.sinks import SyslogAddress
+from controlplane.logs.syslog import SyslogFormatter
 
 SECRET_WORDS = ("secret", "token", "password", "authorization", "credential", "cookie")
 # Access lines hold the query string, and the sockets' library tells whole handshakes: secrets could stand there.
@@ -30,24 +33,32 @@ _SHARED: list[structlog.typing.Processor] = [
 ]
 
 
-def log_configuration(level: str) -> dict[str, object]:
-    """Set up structlog, and give what Django's LOGGING wants, so that libraries' lines look like ours."""
+def log_configuration(level: str, syslog: SyslogAddress | None) -> dict[str, object]:
+    """Set up structlog, and give what Django's LOGGING wants, so that libraries' lines look like ours.
+
+    Args:
+        level: the least that is logged.
+        syslog: the server that lines go to; none: they go to stdout.
+    """
     structlog.configure(
         processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         cache_logger_on_first_use=True,
     )
-    json_lines = {
-        "()": structlog.stdlib.ProcessorFormatter,
-        "processor": structlog.processors.JSONRenderer(),
-        "foreign_pre_chain": _SHARED,
-    }
+    writer = {"class": "controlplane.logs.writer.LineWriter", "formatter": "lines", "address": syslog}
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"json_lines": json_lines},
-        "handlers": {"stdout": {"class": "controlplane.log_writer.LineWriter", "formatter": "json_lines"}},
-        "root": {"handlers": ["stdout"], "level": level},
+        "formatters": {"lines": {"()": lambda: _formatter(syslog)}},
+        "handlers": {"lines": writer},
+        "root": {"handlers": ["lines"], "level": level},
         "loggers": {name: {"level": "WARNING"} for name in TOO_OPEN},
     }
+
+
+def _formatter(syslog: SyslogAddress | None) -> logging.Formatter:
+    json_lines = structlog.stdlib.ProcessorFormatter(
+        processor=structlog.processors.JSONRenderer(), foreign_pre_chain=_SHARED
+    )
+    return SyslogFormatter(json_lines, syslog.largest_bytes) if syslog else json_lines
