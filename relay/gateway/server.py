@@ -19,7 +19,7 @@ from relay.gateway.drain import drain
 from relay.gateway.front import FrontDoor
 from relay.process.supervisor import READY
 from relay.protocol.denials import Denied, unavailable
-from relay.upstream.liveness import notice_dead_peer
+from relay.upstream.liveness import CLIENT_GRACE_SECONDS, notice_dead_peer
 
 BACKLOG = 2048
 SHUTDOWN_SECONDS = 5
@@ -109,7 +109,7 @@ def listening_socket(host: str, port: int, receive_buffer_bytes: int) -> socket.
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
-        notice_dead_peer(listener)
+        notice_dead_peer(listener, settings.SLOW_READER_SECONDS + CLIENT_GRACE_SECONDS)
         listener.bind((host, port))
         listener.listen(BACKLOG)
     except OSError:

@@ -4,7 +4,9 @@ import socket
 from typing import Protocol
 
 QUIET_SECONDS, PROBE_SECONDS, PROBES = 20, 5, 3
-UNACKNOWLEDGED_SECONDS = 30  # for data as for probes (TCP_USER_TIMEOUT, RFC 5482): then a peer is taken for dead
+# For data as for probes (TCP_USER_TIMEOUT, RFC 5482): then a peer is taken for dead.
+PLATFORM_UNACKNOWLEDGED_SECONDS = 30
+CLIENT_GRACE_SECONDS = 15  # of clients, beyond the limit on slow readers: decision 10
 MS_PER_SECOND = 1000
 UNSENT_BYTES = 64 * 1024  # that the kernel takes for a platform beyond what is on its way
 TCP_NOTSENT_LOWAT = 25  # Linux; Python 3.11's socket module does not know it
@@ -17,7 +19,7 @@ class Options(Protocol):
         """Set one option."""
 
 
-def notice_dead_peer(peer: Options) -> None:
+def notice_dead_peer(peer: Options, unacknowledged_seconds: int) -> None:
     """Have the kernel end a connection whose other end is gone; sockets that a listening one accepts inherit it.
 
     No ping of WebSocket's is sent: the endpoints would see it, a platform might count it, and a throttled client's
@@ -27,7 +29,7 @@ def notice_dead_peer(peer: Options) -> None:
     peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, QUIET_SECONDS)
     peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, PROBE_SECONDS)
     peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, PROBES)
-    peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_SECONDS * MS_PER_SECOND)
+    peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, unacknowledged_seconds * MS_PER_SECOND)
 
 
 def keep_little_unsent(platform: Options) -> None:

@@ -5,7 +5,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from tests.architecture.sources import ROOT, relative
+from tests.architecture.sources import ROOT, files_of_tests, relative
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "sdk").rglob("*.md")])
 FENCE = re.compile(r"^```(?P<language>\w+)[^\n]*\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -65,3 +65,11 @@ def test_a_javascript_sample_compiles(code, tmp_path):
 def _anchors(page):
     headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_each_row_of_the_page_of_faults_is_proved_by_a_test_or_by_conformance():
+    rows = re.findall(r"^\| ([BFLS]\d+) \|(.*)$", (ROOT / "docs/reference/faults.md").read_text(), re.MULTILINE)
+    heads = re.findall(r"def test_((?:[bfls]\d+_)+)", "".join(path.read_text() for path in files_of_tests()))
+    proved = {number for head in heads for number in head.upper().strip("_").split("_")}
+
+    assert [number for number, row in rows if number not in proved and "conformance.md" not in row] == []

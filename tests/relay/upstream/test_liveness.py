@@ -19,7 +19,14 @@ def test_f36_f42_accepted_sockets_notice_a_dead_peer_as_the_listening_one_was_to
             assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
             probing = [accepted.getsockopt(TCP, name) for name in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL)]
             assert probing == [20, 5]
-            assert accepted.getsockopt(TCP, socket.TCP_USER_TIMEOUT) == 30_000
+            assert accepted.getsockopt(TCP, socket.TCP_USER_TIMEOUT) == 45_000
+
+
+def test_f43_a_slow_reader_is_told_before_the_kernel_takes_it_for_dead(settings):
+    settings.SLOW_READER_SECONDS = 90
+
+    with listening_socket("127.0.0.1", 0, 65_536) as listener:
+        assert listener.getsockopt(TCP, socket.TCP_USER_TIMEOUT) == 105_000
 
 
 @pytest.mark.asyncio
