@@ -107,12 +107,13 @@ class ClientDoor(asyncio.Protocol):
             return
         try:
             complete = self._reader.feed(data)
-            if complete is not None:
-                self._open(parsed_request(complete[0]), early=complete[1])
         except HeadInvalid as error:
             self._refuse(head_refused(error.status, str(error)))
-        except Denied as denied:
-            self._refuse(denied.denial)
+            return
+        if complete is not None:
+            self._timer.cancel()
+            self._transport.pause_reading()
+            self._app_state["worker"].take_turn(lambda: self._open_in_turn(*complete))
 
     def eof_received(self) -> bool:
         """Close: who sends no more takes no part in a conversation."""
@@ -135,6 +136,17 @@ class ClientDoor(asyncio.Protocol):
         """Those that Uvicorn shuts down; it types them as its own classes."""
         return self._server_state.connections
 
+    def _open_in_turn(self, head: bytes, early: bytes) -> None:
+        """Open, unless the client has left or was refused meanwhile: this process ends."""
+        if self._is_answered or self._transport.is_closing():
+            return
+        try:
+            self._open(parsed_request(head), early)
+        except HeadInvalid as error:
+            self._refuse(head_refused(error.status, str(error)))
+        except Denied as denied:
+            self._refuse(denied.denial)
+
     def _open(self, head: Head, early: bytes) -> None:
         """Begin the handshake, or have Uvicorn answer what is none."""
         client = self._client(head)
@@ -147,8 +159,6 @@ class ClientDoor(asyncio.Protocol):
         short_of = self._app_state["worker"].refuses(len(self._connections))
         if short_of:
             raise Denied(relay_full(short_of))
-        self._timer.cancel()
-        self._transport.pause_reading()
         self._reader = HeadReader()
         self._headers = head.headers
         self._task = self._loop.create_task(self._shake_hands(_scope(head, self._transport, client), accept))
@@ -172,6 +182,7 @@ class ClientDoor(asyncio.Protocol):
         protocol.connection_made(self._transport)
         protocol.client = client
         self._transport.set_protocol(protocol)
+        self._transport.resume_reading()
         protocol.data_received(self._reader.received)
 
     async def _shake_hands(self, scope: Message, accept: bytes) -> None:

@@ -1,7 +1,7 @@
 """What one relay process holds: started and ended with it, and reached by consumers through their scope's state."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
@@ -85,6 +85,10 @@ class Worker:
             self.counters.open_connections[key] -= 1
             if not self.connections:
                 self._is_empty.set()
+
+    def take_turn(self, go: Callable[[], None]) -> None:
+        """Have ``go`` called in a turn of the event loop that no other handshake and no flood has."""
+        self.around.room.turns.join(go)
 
     def refuses(self, newcomers: int) -> str:
         """What is short for one more connection, where so many have not been decided on: see Resources."""

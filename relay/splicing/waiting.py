@@ -8,6 +8,7 @@ from enum import IntFlag
 from typing import Protocol
 
 from relay.protocol.frames import FrameKind
+from relay.splicing.turns import Turns
 from relay.telemetry.counters import ThrottleCounter
 from relay.throttle.policy import SECOND_NS, Beyond
 from relay.throttle.zone import Zone
@@ -51,38 +52,16 @@ class Waiter(Protocol):
         """Take back one reason not to read."""
 
 
-class Turns:
-    """A line of those who have more frames than one turn: each turn of the event loop is one's of them.
-
-    Were all of them called in each turn, fifty floods of tiny frames would keep a neighbour waiting for a third of a
-    second.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Take the turns of ``loop``."""
-        self._loop = loop
-        self._line: deque[Waiter] = deque()
-
-    def join(self, waiter: Waiter) -> None:
-        """Stand at the end of the line."""
-        self._line.append(waiter)
-        if len(self._line) == 1:
-            self._loop.call_soon(self._next)
-
-    def _next(self) -> None:
-        waiter = self._line.popleft()
-        if self._line:
-            self._loop.call_soon(self._next)
-        waiter.go_on(Stop.TURN)
-
-
 class WaitingRoom:
-    """One line a zone. While somebody stands in it the zone's gate is closed, so that nobody overtakes."""
+    """One line a zone. While somebody stands in it the zone's gate is closed, so that nobody overtakes.
+
+    ``turns`` is the line of those who keep the loop busy.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Wait on the timers of ``loop``."""
         self._loop = loop
-        self._turns = Turns(loop)
+        self.turns = Turns(loop)
         self._lines: dict[Zone, deque[Waiter]] = {}
         self._timers: dict[Zone, asyncio.TimerHandle] = {}
 
@@ -92,7 +71,7 @@ class WaitingRoom:
 
     def take_turn(self, waiter: Waiter) -> None:
         """Have ``waiter`` go on when the turn is its own."""
-        self._turns.join(waiter)
+        self.turns.join(lambda: waiter.go_on(Stop.TURN))
 
     def join(self, zone: Zone, waiter: Waiter) -> None:
         """Stand at the end of the line for ``zone``."""
