@@ -17,7 +17,7 @@ test: lint  ## all checks and tests, at most ten minutes
 	@$(BOOTSTRAP) requirements-dev.txt chromium node
 	@$(BIN)/pytest -n 2 -m "not bench and not conformance and not soak" $(ARGS)
 
-conformance:  ## the long rows of the WebSocket conformance table, a few minutes
+conformance:  ## the long rows of the WebSocket conformance table, and relays with a defence taken out, some minutes
 	@$(BOOTSTRAP) requirements-dev.txt
 	@$(BIN)/pytest -n 2 -m conformance $(ARGS)
 

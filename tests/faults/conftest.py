@@ -1,34 +1,53 @@
 """Real processes: a relay, and a platform that echoes; clients whose records the relay finds in Redis."""
 
 import os
-import re
-import subprocess
 import sys
 from contextlib import ExitStack
+from uuid import uuid4
 
 import pytest
+import pytest_asyncio
 
 from relay.store.client_records import replace_records
 from relay.store.pool import blocking
 from tests.architecture.sources import ROOT
 from tests.bench.ground.program import Program, free_port, running
-from tests.faults.processes import RelayProcess
+from tests.faults.ground.leftovers import keys_without_end, none_left, open_files, processes_with
+from tests.faults.ground.processes import relay_command, started_relay
+from tests.faults.ground.proxy import fault_proxy
+from tests.faults.ground.sender import Crowd
 from tests.relay import records
 
 FAULTS_DATABASE = 9  # apart from that of other tests: a relay writes telemetry every second
 UNLIMITED = {"FLOODGATE_ADDRESS_HANDSHAKE_PERMITS": "1000000", "FLOODGATE_ADDRESS_HANDSHAKE_BURST": "1000000"}
+MARK = "FLOODGATE_FAULTS_MARK"
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_over(redis_url, tmp_path, monkeypatch):
+    """After each test: no process that it started, no file that it opened, no temporary file of a process."""
+    mark, temporary, before = uuid4().hex, tmp_path / "temporary", open_files()
+    temporary.mkdir()
+    monkeypatch.setenv(MARK, mark)
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    yield
+    assert not none_left(lambda: processes_with(f"{MARK}={mark}"))
+    assert not none_left(lambda: open_files() - before)
+    assert not list(temporary.iterdir())
 
 
 @pytest.fixture
 def faults_redis_url(redis_url, settings):
-    """A database of Redis' that these tests have to themselves."""
+    """A database of Redis' that these tests have to themselves; it keeps nothing that would stay there."""
     address, _, database = redis_url.rpartition("/")
     settings.REDIS_URL = f"{address}/{int(database) + FAULTS_DATABASE}"
     blocking.cache_clear()
     yield settings.REDIS_URL
+    for_ever = keys_without_end()
     blocking().flushdb()
     blocking().close()
     blocking.cache_clear()
+    assert not for_ever
 
 
 @pytest.fixture
@@ -38,7 +57,8 @@ def platform_of(tmp_path):
 
         def start():
             port, echo_port = free_port(), free_port()
-            command = (sys.executable, "-m", "floodgate_simulator", "--port", str(port), "--raw-echo", str(echo_port))
+            options = ("--port", str(port), "--raw-echo", str(echo_port), "--connections-per-token", "10000")
+            command = (sys.executable, "-m", "floodgate_simulator", *options)
             variables = {"PYTHONPATH": str(ROOT / "sdk/simulator/src")}
             stack.enter_context(running(Program(f"platform-{port}", command, echo_port, tmp_path, variables)))
             return port, echo_port
@@ -47,19 +67,24 @@ def platform_of(tmp_path):
 
 
 @pytest.fixture
-def relay_of(faults_redis_url):
-    """Starts relays, each a process or several; all are ended."""
+def proxy_of():
+    """Starts fault proxies before a port."""
+    with ExitStack() as stack:
+        yield lambda port: stack.enter_context(fault_proxy(port))
+
+
+@pytest.fixture
+def relay_of(faults_redis_url, tmp_path):
+    """Starts relays, each a process or several; all are ended. ``broken`` names defences to take out."""
     started = []
 
-    def start(processes=1, **variables):
-        command = (sys.executable, "manage.py", "relay", "--port", "0", "--processes", str(processes))
-        environment = {**os.environ, "REDIS_URL": faults_redis_url, **UNLIMITED, **variables}
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
-        told = process.stdout.readline()
-        relay = RelayProcess(process, int(re.search(r":(\d+)$", told.strip())[1]))
-        started.append(relay)
-        relay.wait_until_ready(processes)
-        return relay
+    def start(processes=1, *, port=0, broken="", limits="", is_logged=True, **variables):
+        command = relay_command(processes, port, broken=broken, limits=limits)
+        own = {"REDIS_URL": faults_redis_url, "BROKEN_DEFENCES": broken, "PYTHONPATH": str(ROOT)}
+        log = tmp_path / f"relay-{len(started)}.log" if is_logged else None
+        started.append(started_relay(command, {**os.environ, **own, **UNLIMITED, **variables}, log))
+        started[-1].wait_until_ready(processes)
+        return started[-1]
 
     yield start
     for relay in started:
@@ -79,6 +104,15 @@ def client_of(faults_redis_url):
         return {"Authorization": f"Bearer {records.token_of(record)}"}
 
     return make
+
+
+@pytest_asyncio.fixture
+async def crowd(platform_of, client_of):
+    """Clients of one platform that will send, and whose messages are counted at both ends."""
+    port, _ = platform_of()
+    clients = Crowd(port, lambda: client_of((port, port)))
+    yield clients
+    await clients.abandon()
 
 
 @pytest.fixture

@@ -1,17 +1,14 @@
 import asyncio
-import sys
-from asyncio.subprocess import PIPE
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import msgspec
 import pytest
 
 from relay.throttle.policy import Counted, Scope, ZonePolicy
-from tests.architecture.sources import ROOT
-from tests.faults.flooder import FRAMES, Flood, Outcome
-from tests.faults.neighbours import p99, round_trips_ms
-from tests.faults.processes import RelayProcess
+from tests.faults.ground.clients import flooding
+from tests.faults.ground.flooder import FRAMES, Flood
+from tests.faults.ground.neighbours import p99, round_trips_ms
+from tests.faults.ground.processes import RelayProcess
 from tests.relay.records import policy
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.soak, pytest.mark.timeout(180)]
@@ -41,15 +38,6 @@ def scene(relay_of, client_of, platform_of):
     theirs, flooded = platform_of(), platform_of()
     quiet = [client_of(theirs) for _ in range(NEIGHBOURS)]
     return Scene(relay_of(), quiet, lambda *policies: client_of(flooded, policies=policies)["Authorization"])
-
-
-async def flooding(order):
-    """Flood from a process of its own."""
-    command = (sys.executable, "-m", "tests.faults.flooder", msgspec.json.encode(order).decode())
-    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=PIPE)
-    told, _ = await process.communicate()
-    assert process.returncode == 0
-    return msgspec.json.decode(told, type=Outcome)
 
 
 @pytest.mark.parametrize("limits", [(), (LIMITED,)], ids=["unlimited", "limited"])

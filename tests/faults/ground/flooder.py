@@ -1,6 +1,6 @@
 """A process that floods: as fast as the relay lets it, bounded in time and bytes, and reads all that comes back.
 
-Run as `python -m tests.faults.flooder '{"port": 8001, ...}'` with the fields of ``Flood``; prints an ``Outcome``.
+Run as `python -m tests.faults.ground.flooder '{"port": 8001, ...}'` with a ``Flood``'s fields; prints an ``Outcome``.
 """
 
 import os
@@ -11,6 +11,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 
 import msgspec
 from websockets.frames import Frame, Opcode
@@ -96,7 +97,8 @@ def _one(order: Flood, over_at: float, outcome: Outcome) -> None:
                 break
             outcome.sent_bytes += _send(plug, chunk, over_at)
         outcome.open_at_end += reader.is_alive()
-        plug.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):  # the relay was first
+            plug.shutdown(socket.SHUT_RDWR)
 
 
 def _chunks(kind: str) -> Iterator[bytes]:

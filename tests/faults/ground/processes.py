@@ -1,0 +1,118 @@
+"""What a test sees of a relay's processes, and does to them."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+from tests.architecture.sources import ROOT
+
+PATIENCE_SECONDS = 40.0
+POLL_SECONDS = 0.02
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+ESTABLISHED = "01"
+METRIC = re.compile(r"^(?P<name>\w+)(?P<labels>{[^}]*})? (?P<value>\S+)$", re.MULTILINE)
+LISTENS = re.compile(r"listens on \S+:(\d+)\n")
+
+
+@dataclass(frozen=True, slots=True)
+class RelayProcess:
+    """A relay that runs; with several processes the one that is held is their supervisor."""
+
+    process: "subprocess.Popen[str]"
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Its WebSocket address, without a slash at the end."""
+        return f"ws://127.0.0.1:{self.port}"
+
+    def children(self) -> set[int]:
+        """Ids of the supervisor's processes."""
+        listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text(encoding="ascii")
+        return {int(child) for child in listed.split()}
+
+    def memory_bytes(self) -> int:
+        """What the process has in memory."""
+        return int(Path(f"/proc/{self.process.pid}/statm").read_text(encoding="ascii").split()[1]) * PAGE_BYTES
+
+    def metric(self, name: str, *labels: str) -> float:
+        """The sum of one metric over all its label sets that contain all these, such as ``code="4413"``."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
+            found = METRIC.finditer(answer.read().decode())
+        fitting = (match for match in found if all(label in (match["labels"] or "") for label in labels))
+        return sum(float(match["value"]) for match in fitting if match["name"] == name)
+
+    def wait_until_ready(self, processes: int) -> None:
+        """Wait until it answers, with as many processes as it shall have."""
+        over_at = time.monotonic() + PATIENCE_SECONDS
+        while not self._is_ready(processes):
+            assert time.monotonic() < over_at, "the relay does not become ready"
+            assert self.process.poll() is None, "the relay ended"
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(POLL_SECONDS)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self.process.send_signal(number)
+
+    def has_ended(self) -> bool:
+        """Tell whether the process is gone."""
+        return self.process.poll() is not None
+
+    def kill(self) -> None:
+        """End it and all its processes at once."""
+        if self.process.poll() is None:
+            self.signal(signal.SIGSTOP)  # or it would start a child that is not seen here
+            for process_id in (*self.children(), self.process.pid):
+                os.kill(process_id, signal.SIGKILL)
+        self.process.communicate()
+
+    def _is_ready(self, processes: int) -> bool:
+        if processes > 1 and len(self.children()) < processes:
+            return False
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+
+def relay_command(processes: int, port: int, *, broken: str = "", limits: str = "") -> tuple[str, ...]:
+    """How a relay is started: as it is, or with one defence ``broken``; ``limits`` are options of ulimit."""
+    program = ("tests/faults/ground/broken.py",) if broken else ("manage.py",)
+    command = (sys.executable, *program, "relay", "--port", str(port), "--processes", str(processes))
+    return ("sh", "-c", f'ulimit {limits} && exec "$@"', "sh", *command) if limits else command
+
+
+def started_relay(command: tuple[str, ...], environment: Mapping[str, str], log: Path | None) -> RelayProcess:
+    """A relay that listens; without a ``log`` its output is a pipe that nobody reads any further."""
+    with log.open("w") if log else nullcontext(subprocess.PIPE) as output:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output, text=True)
+    told, over_at = "", time.monotonic() + PATIENCE_SECONDS
+    while (found := LISTENS.search(told)) is None:
+        assert process.poll() is None, f"the relay ended: {told}"
+        if time.monotonic() > over_at:
+            process.kill()
+            process.communicate()
+            raise AssertionError(f"the relay does not listen: {told}")
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(POLL_SECONDS)
+        told = log.read_text() if log else cast(IO[str], process.stdout).readline()
+    return RelayProcess(process, int(found[1]))
+
+
+def unread_bytes(remote_port: int) -> list[int]:
+    """What waits unread in each of this machine's sockets that are connected to a port (proc(5): net/tcp)."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+    ours = (row for row in rows if row[2].endswith(f":{remote_port:04X}") and row[3] == ESTABLISHED)
+    return [int(row[4].partition(":")[2], 16) for row in ours]
