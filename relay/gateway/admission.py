@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import time
-import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -45,6 +44,7 @@ class Admission:
         self.zones = Zones()
         self._counters = counters
         self._connection_numbers = itertools.count(1)
+        self._refusals = itertools.count()
         self._address_policy = ZonePolicy(
             name="address_handshakes",
             scope=Scope.ADDRESS,
@@ -54,6 +54,10 @@ class Admission:
             delay=address_burst,
             beyond=Beyond.REJECT,
         )
+
+    def spread_seconds(self) -> int:
+        """What is added to the next Retry-After: those who are refused together must not come back together."""
+        return next(self._refusals) % (LARGEST_SPREAD_SECONDS + 1)
 
     def forget_those_at_rest(self) -> None:
         """Drop zones that nobody uses and that would be the same if they were made anew."""
@@ -71,7 +75,7 @@ class Admission:
         verdict = Limiter([zone]).admit(now_ns)
         if verdict.action is Action.REJECT:
             self._counters.throttle(ThrottleKey(*NOBODY, zone.source)).refuse(now_ns)
-            raise Denied(_too_many(self._address_policy, verdict.wait_ns, address))
+            raise Denied(_too_many(self._address_policy, verdict.wait_ns, self.spread_seconds()))
 
     @asynccontextmanager
     async def admitted(self, client: ClientRecord, channel: ChannelRecord, address: str) -> AsyncIterator[ScopeIds]:
@@ -89,7 +93,7 @@ class Admission:
         full = first_full(caps)
         if full is not None:
             self._throttle(client, channel, full.source).refuse(time.monotonic_ns())
-            raise Denied(_connection_limit(full.name, full.limit, client.client_id))
+            raise Denied(_connection_limit(full.name, full.limit, self.spread_seconds()))
         wait_ns = self._charge_handshake(client, channel, scope_ids)
         for cap in caps:
             cap.take()
@@ -140,7 +144,7 @@ class Admission:
         throttle = self._throttle(client, channel, limiter.deciding_zone.source)
         if verdict.action is Action.REJECT:
             throttle.refuse(now_ns)
-            raise Denied(_too_many(limiter.deciding_zone.policy, verdict.wait_ns, client.client_id))
+            raise Denied(_too_many(limiter.deciding_zone.policy, verdict.wait_ns, self.spread_seconds()))
         throttle.hold(now_ns)
         throttle.let_go(now_ns, now_ns + verdict.wait_ns)  # it is charged already: it will wait for so long
         return verdict.wait_ns
@@ -179,18 +183,13 @@ def channel_for(client: ClientRecord, identity: Identity, handshake: Handshake) 
     return channel
 
 
-def spread_seconds(client_id: str) -> int:
-    """What is added to Retry-After, the same for one client always."""
-    return zlib.crc32(client_id.encode()) % (LARGEST_SPREAD_SECONDS + 1)
-
-
-def _too_many(policy: ZonePolicy, wait_ns: int, who: str) -> Denial:
+def _too_many(policy: ZonePolicy, wait_ns: int, spread_seconds: int) -> Denial:
     seconds = -(-wait_ns // SECOND_NS)
     window = max(1, policy.period_ns // SECOND_NS)
     quota = f"q={policy.permits};w={window}"
-    return too_many(policy.name, varied(seconds, spread_seconds(who)), quota, f"r=0;t={max(1, seconds)}")
+    return too_many(policy.name, varied(seconds, spread_seconds), quota, f"r=0;t={max(1, seconds)}")
 
 
-def _connection_limit(name: str, limit: int, who: str) -> Denial:
+def _connection_limit(name: str, limit: int, spread_seconds: int) -> Denial:
     quota = f'q={limit};qu="concurrent-requests"'
-    return too_many(name, varied(CAP_RETRY_SECONDS, spread_seconds(who)), quota, "r=0")
+    return too_many(name, varied(CAP_RETRY_SECONDS, spread_seconds), quota, "r=0")

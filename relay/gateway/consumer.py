@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 from channels.consumer import AsyncConsumer
 from django.conf import settings
 
-from relay.gateway.admission import channel_for, spread_seconds
+from relay.gateway.admission import channel_for
 from relay.gateway.authentication import Handshake, Identity, bearer_token
 from relay.gateway.server import take_over_extension
 from relay.gateway.worker import Connection, Worker
@@ -42,7 +42,7 @@ class RelayConsumer(AsyncConsumer):
             client = await worker.policies.client_of(identity)
             whose = (client.tenant_slug, client.client_id)
             channel = channel_for(client, identity, handshake)
-            offers, spread = _offers(handshake), spread_seconds(client.client_id)
+            offers, spread = _offers(handshake), worker.admission.spread_seconds()
             async with (
                 worker.here(identity),
                 worker.admission.admitted(client, channel, handshake.address) as scope_ids,

@@ -15,16 +15,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
-from relay.protocol.denials import (
-    Denial,
-    Denied,
-    draining,
-    failed,
-    frames_too_early,
-    handshake_too_slow,
-    head_refused,
-    relay_full,
-)
+from relay.protocol import denials
+from relay.protocol.denials import Denial, Denied
 from relay.protocol.forwarded import client_address
 from relay.protocol.handshake import accept_value, acceptance, refusal, wants_websocket
 from relay.protocol.heads import Head, Headers, HeadInvalid, HeadReader, parsed_request
@@ -33,6 +25,7 @@ from relay.splicing.session import LINGER_SECONDS
 log = structlog.get_logger()
 TAKE_OVER = "floodgate.take_over"
 HANDSHAKE_DEADLINE_SECONDS = 5.0
+SHORT_DEADLINE_SECONDS = 1.0  # where memory or files are short
 LINGER_BYTES = 1024 * 1024
 Message = dict[str, Any]
 Client = tuple[str, int]  # address and port
@@ -55,6 +48,7 @@ class ClientDoor(asyncio.Protocol):
         "_is_reused",
         "_loop",
         "_passed_over_bytes",
+        "_patience_seconds",
         "_reader",
         "_refused_with",
         "_server_state",
@@ -84,7 +78,8 @@ class ClientDoor(asyncio.Protocol):
         """Wait for the head of a request, and no longer than the deadline."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is one by its methods only
         self._connections.add(self)
-        self._timer = self._loop.call_later(HANDSHAKE_DEADLINE_SECONDS, self._give_up)
+        self._patience_seconds = SHORT_DEADLINE_SECONDS if self._short_of else HANDSHAKE_DEADLINE_SECONDS
+        self._timer = self._loop.call_later(self._patience_seconds, self._give_up)
 
     def reopen(self, transport: asyncio.Transport, unread: bytes) -> None:
         """Wait for a further request on a connection that has had an answer."""
@@ -108,7 +103,7 @@ class ClientDoor(asyncio.Protocol):
         try:
             complete = self._reader.feed(data)
         except HeadInvalid as error:
-            self._refuse(head_refused(error.status, str(error)))
+            self._refuse(denials.head_refused(error.status, str(error)))
             return
         if complete is not None:
             self._timer.cancel()
@@ -124,12 +119,17 @@ class ClientDoor(asyncio.Protocol):
         if self._is_idle:
             self._transport.close()
         elif not self._is_answered:
-            self._refuse(draining())
+            self._refuse(denials.draining())
 
     @property
     def _is_idle(self) -> bool:
         """Between two requests: nothing was asked that could be answered."""
         return self._is_reused and not self._reader.received
+
+    @property
+    def _short_of(self) -> str:
+        """What this process has too little of for another connection."""
+        return str(self._app_state["worker"].refuses(len(self._connections)))
 
     @property
     def _connections(self) -> set[Any]:
@@ -143,7 +143,7 @@ class ClientDoor(asyncio.Protocol):
         try:
             self._open(parsed_request(head), early)
         except HeadInvalid as error:
-            self._refuse(head_refused(error.status, str(error)))
+            self._refuse(denials.head_refused(error.status, str(error)))
         except Denied as denied:
             self._refuse(denied.denial)
 
@@ -155,10 +155,9 @@ class ClientDoor(asyncio.Protocol):
             return
         accept = accept_value(head)
         if early:
-            raise Denied(frames_too_early())
-        short_of = self._app_state["worker"].refuses(len(self._connections))
-        if short_of:
-            raise Denied(relay_full(short_of))
+            raise Denied(denials.frames_too_early())
+        if self._short_of:
+            raise Denied(denials.relay_full(self._short_of))
         self._reader = HeadReader()
         self._headers = head.headers
         self._task = self._loop.create_task(self._shake_hands(_scope(head, self._transport, client), accept))
@@ -198,7 +197,7 @@ class ClientDoor(asyncio.Protocol):
         except Exception:
             log.exception("handshake_failed")
         if not self._is_answered:
-            self._refuse(failed())
+            self._refuse(denials.failed())
 
     def _send(self, message: Message, accept: bytes) -> None:
         """Do what an application's message says; the ones of a handshake are all that there are."""
@@ -231,7 +230,7 @@ class ClientDoor(asyncio.Protocol):
         if self._transport.is_closing():
             return
         self._transport.write(refusal(status, [*self._server_state.default_headers, *headers], body))
-        if self._transport.can_write_eof():
+        if self._transport.can_write_eof() and not self._short_of:  # it has no files for those who are gone
             self._transport.write_eof()
             self._transport.resume_reading()
             self._timer = self._loop.call_later(LINGER_SECONDS, self._transport.abort)
@@ -247,7 +246,7 @@ class ClientDoor(asyncio.Protocol):
         if self._is_idle:
             self._transport.close()
         else:
-            self._refuse(handshake_too_slow(HANDSHAKE_DEADLINE_SECONDS))
+            self._refuse(denials.handshake_too_slow(self._patience_seconds))
 
     def _leave(self) -> None:
         self._timer.cancel()

@@ -109,7 +109,7 @@ def listening_socket(host: str, port: int, receive_buffer_bytes: int) -> socket.
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
-        notice_dead_peer(listener, settings.SLOW_READER_SECONDS + CLIENT_GRACE_SECONDS)
+        notice_dead_peer(listener, CLIENT_GRACE_SECONDS)
         listener.bind((host, port))
         listener.listen(BACKLOG)
     except OSError:

@@ -10,7 +10,7 @@ PROBLEM_TYPE = "https://floodgate.example/problems/"
 QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 BEARER = 'Bearer realm="floodgate"'
 UNQUOTABLE = re.compile(r"[^ !#-\[\]-~]")  # RFC 6750, section 3; the strings of RFC 9651 allow no more
-LARGEST_SPREAD_SECONDS = 3  # between clients: those that obey to the second would come back together
+LARGEST_SPREAD_SECONDS = 3  # between the refused: those that obey to the second would come back together
 DRAIN_RETRY_SECONDS = 1
 FULL_RETRY_SECONDS = 5
 LARGEST_RETRY_AFTER_SECONDS = 60  # a vendor's Python SDK sleeps for as long as it is told
@@ -175,7 +175,7 @@ def draining() -> Denial:
 
 
 def varied(retry_after_seconds: int, spread_seconds: int) -> int:
-    """A time to come back that differs between clients, by up to ``LARGEST_SPREAD_SECONDS``, however long it is."""
+    """A time to come back, never too long, and later by what keeps those who are refused from coming back together."""
     return min(retry_after_seconds, LARGEST_RETRY_AFTER_SECONDS - LARGEST_SPREAD_SECONDS) + spread_seconds
 
 

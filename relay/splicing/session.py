@@ -18,6 +18,7 @@ from relay.upstream.faults import Phase
 from relay.upstream.link import Link
 
 LINGER_SECONDS = 2.0  # how long a closed client may take to read its Close frame
+MOST_LINGER_BYTES = 16 * 1024 * 1024  # that are read of a closed endpoint: more than kernels hold of what it had sent
 LINGER_QUIET_SECONDS = 0.1  # nothing came from an endpoint that broke the protocol or flooded: it has sent all
 CLOSE_ANSWER_SECONDS = 10  # how long an endpoint may take to answer the other's Close frame
 FLUSH_SECONDS = 30.0  # how long a platform may take to read what its client left behind
@@ -97,7 +98,7 @@ class Session:
         if client.closed_by_endpoint or self.platform.closed_by_endpoint:
             self._close_seen_ns = self._close_seen_ns or now_ns
             if _lasts(self._close_seen_ns, now_ns, CLOSE_ANSWER_SECONDS):
-                self._abort()  # whoever was told has had its time to answer
+                self._give_up()  # whoever was told has had its time to answer
         elif _lasts(client.full_since_ns, now_ns, bounds.slow_reader_seconds):
             self.close(CloseCode.SLOW_READER, close_reason("slow_reader", seconds=bounds.slow_reader_seconds))
         elif _lasts(self.platform.full_since_ns, now_ns, bounds.slow_reader_seconds):
@@ -146,6 +147,8 @@ class Session:
 
     def side_unreadable(self, side: Splice) -> None:
         """Close a socket once nothing has come for a while: closed over unread bytes, it would be reset."""
+        if side.skipped_bytes > MOST_LINGER_BYTES:
+            side.transport.abort()
         if self._quiet_timer is not None:
             self._quiet_timer.cancel()
         self._quiet_timer = self._loop.call_later(LINGER_QUIET_SECONDS, side.transport.close)
@@ -183,7 +186,11 @@ class Session:
     def _end_in(self, seconds: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_later(seconds, self._abort)
+        self._timer = self._loop.call_later(seconds, self._give_up)
+
+    def _give_up(self) -> None:
+        self._counters.aborted += 1
+        self._abort()
 
     def _abort(self) -> None:
         for side in (self.client, self.platform):

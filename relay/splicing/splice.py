@@ -25,7 +25,7 @@ class Splice(asyncio.Protocol):
     # Without slots each connection takes 3 KiB more.
     _STATE = "_admit_run _asked_in_vain _counter _header _held _is_ending _is_lost _is_unreadable _last_words _limits"
     _PARTS = "_passing_bytes _rest _room _scanner _session _stops _write_to_peer peer throttled_since_ns transport"
-    __slots__ = (*_STATE.split(), *_PARTS.split(), "_skipped_bytes", "full_since_ns", "was_heard")
+    __slots__ = (*_STATE.split(), *_PARTS.split(), "skipped_bytes", "full_since_ns", "was_heard")
 
     transport: asyncio.Transport
     peer: "Splice"
@@ -55,7 +55,7 @@ class Splice(asyncio.Protocol):
         self.was_heard = False  # since somebody last looked
         self._is_ending = self._is_lost = False
         self._is_unreadable = False  # no Close frame is looked for in what comes
-        self._skipped_bytes = 0
+        self.skipped_bytes = 0
         self._last_words = b""
 
     @property
@@ -228,8 +228,8 @@ class Splice(asyncio.Protocol):
         """Pass over frames from ``chunk[at]`` on without writing them, up to the endpoint's Close frame."""
         if self._last_words:
             self._write(chunk, 0, at)
-        self._skipped_bytes += len(chunk)
-        if self._skipped_bytes > MOST_SKIPPED_BYTES and not self._last_words:
+        self.skipped_bytes += len(chunk)
+        if self.skipped_bytes > MOST_SKIPPED_BYTES and not self._last_words:
             self._is_unreadable = True
         try:
             at = len(chunk) if self._is_unreadable else self._scanner.skip(chunk, at)

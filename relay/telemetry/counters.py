@@ -139,6 +139,7 @@ class Counters:
         self.open_connections: Counter[tuple[str, str]] = Counter()  # by tenant and client
         self.handshakes: Counter[tuple[str, str, str]] = Counter()  # by tenant, client and result
         self.closes: Counter[tuple[str, int]] = Counter()  # by who ended it and code
+        self.aborted = 0  # connections whose ends never came
         self.throttles: dict[ThrottleKey, ThrottleCounter] = {}
         self.platform_faults = PlatformFaults()
 

@@ -73,6 +73,8 @@ class CounterCollector(Collector):
         for (side, code), count in self._counters.closes.items():
             closes.add_metric((side, str(int(code))), count)
         yield closes
+        aborted = "Connections that were torn down because an endpoint did not end them."
+        yield CounterMetricFamily("floodgate_aborted", aborted, self._counters.aborted)
 
     def _throttle_metric(self) -> Metric:
         """Versions of one policy are added up: a label for each would never end."""

@@ -29,7 +29,7 @@ async def platform_link(
         tokens: where the platform's token comes from.
         channel: what the client connects to.
         offers: what the client offered; its address and authorization are filled in here.
-        spread_seconds: varies Retry-After by client.
+        spread_seconds: varies Retry-After.
 
     Raises:
         Denied: the platform refused or could not be reached: the answer that fits for the client.

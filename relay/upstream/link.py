@@ -13,7 +13,7 @@ from relay.protocol.handshake import SWITCHING_PROTOCOLS, opening, read_answer
 from relay.protocol.heads import Head, HeadInvalid, HeadReader
 from relay.upstream.connecting import CONNECT_SECONDS, connect_to_first
 from relay.upstream.faults import Phase, count_fault
-from relay.upstream.liveness import PLATFORM_UNACKNOWLEDGED_SECONDS, keep_little_unsent, notice_dead_peer
+from relay.upstream.liveness import PLATFORM_GRACE_SECONDS, keep_little_unsent, notice_dead_peer
 from relay.upstream.resolver import NoAddress, Resolver
 
 HANDSHAKE_SECONDS = 10.0
@@ -100,7 +100,7 @@ async def _open(target: LinkTarget, resolver: Resolver) -> Link:
             why = f"the platform did not answer the handshake within {HANDSHAKE_SECONDS:g} s"
             raise LinkFailed(why, Phase.HANDSHAKE) from error
         raise
-    notice_dead_peer(transport.get_extra_info("socket"), PLATFORM_UNACKNOWLEDGED_SECONDS)
+    notice_dead_peer(transport.get_extra_info("socket"), PLATFORM_GRACE_SECONDS)
     keep_little_unsent(transport.get_extra_info("socket"))
     if status != SWITCHING_PROTOCOLS:
         transport.abort()

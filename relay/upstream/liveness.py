@@ -3,10 +3,12 @@
 import socket
 from typing import Protocol
 
+from django.conf import settings
+
 QUIET_SECONDS, PROBE_SECONDS, PROBES = 20, 5, 3
 # For data as for probes (TCP_USER_TIMEOUT, RFC 5482): then a peer is taken for dead.
-PLATFORM_UNACKNOWLEDGED_SECONDS = 30
-CLIENT_GRACE_SECONDS = 15  # of clients, beyond the limit on slow readers: decision 10
+# Both beyond the limit on slow readers, so that they are told as such: decision 10.
+PLATFORM_GRACE_SECONDS, CLIENT_GRACE_SECONDS = 3, 15
 MS_PER_SECOND = 1000
 UNSENT_BYTES = 64 * 1024  # that the kernel takes for a platform beyond what is on its way
 TCP_NOTSENT_LOWAT = 25  # Linux; Python 3.11's socket module does not know it
@@ -19,12 +21,13 @@ class Options(Protocol):
         """Set one option."""
 
 
-def notice_dead_peer(peer: Options, unacknowledged_seconds: int) -> None:
+def notice_dead_peer(peer: Options, grace_seconds: int) -> None:
     """Have the kernel end a connection whose other end is gone; sockets that a listening one accepts inherit it.
 
     No ping of WebSocket's is sent: the endpoints would see it, a platform might count it, and a throttled client's
     pong would stand behind its backlog. A kernel answers probes whatever its program does.
     """
+    unacknowledged_seconds = settings.SLOW_READER_SECONDS + grace_seconds
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, QUIET_SECONDS)
     peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, PROBE_SECONDS)

@@ -13,7 +13,7 @@ WITHOUT_WORD_SECONDS = 5.0  # told to clients when a platform does not say when 
 
 
 def denial_of_link(error: LinkRefused | LinkFailed, spread_seconds: int) -> Denial:
-    """The answer when the platform's socket could not be opened; ``spread_seconds`` varies it by client."""
+    """The answer when the platform's socket could not be opened; ``spread_seconds`` varies it."""
     if isinstance(error, LinkFailed):
         return _unreachable(spread_seconds)
     asked_seconds = retry_after_seconds(error.headers, time.time())

@@ -4,8 +4,6 @@ import time
 
 import pytest
 
-from relay.gateway.admission import spread_seconds
-from relay.protocol.denials import LARGEST_SPREAD_SECONDS
 from relay.throttle.policy import Beyond, Counted, Scope, ZonePolicy
 from tests.faults.ground.clients import connected, handshake
 from tests.relay.eventually import turns
@@ -65,12 +63,6 @@ async def storm(relay_of, headers, broken=""):
     return sorted(admitted), refused
 
 
-def client_id_with(seconds):
-    """A client whose times to come back are longer by so much."""
-    ids = (f"storm-{number}" for number in itertools.count())
-    return next(client_id for client_id in ids if spread_seconds(client_id) == seconds)
-
-
 def most_over_the_bound(admitted):
     """By how many the admissions of any stretch of time exceed rate x time + burst + 1."""
     pairs = itertools.combinations(enumerate(admitted), 2)
@@ -79,19 +71,18 @@ def most_over_the_bound(admitted):
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("spread", [0, LARGEST_SPREAD_SECONDS])
 async def test_f45_all_clients_that_come_back_at_once_are_let_in_at_the_handshake_rate(
-    spread, relay_of, platform_of, client_of, told
+    relay_of, platform_of, client_of, told
 ):
     port, _ = platform_of()
-    headers = client_of((port, port), client_id=client_id_with(spread), policies=(policy(HANDSHAKES),))
+    headers = client_of((port, port), policies=(policy(HANDSHAKES),))
 
     admitted, refused = await storm(relay_of, headers)
 
     seconds, waits = admitted[-1] - admitted[0], sorted({answer.retry_after for answer in refused})
     over = most_over_the_bound(admitted)
     figures = f"{len(admitted)} in after {seconds:.1f} s, {len(refused)} refusals, told {waits}"
-    told(f"F45, spread {spread} s: {figures}, bound {over:+.1f}")
+    told(f"F45: {figures}, bound {over:+.1f}")
     assert len(admitted) == CLIENTS
     assert {answer.status for answer in refused} == {429}
     assert all(int(answer.retry_after) >= 1 for answer in refused)

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, suppress
 import pytest
 import websockets
 
-from relay.gateway.admission import Admission, channel_for, spread_seconds
+from relay.gateway.admission import Admission, channel_for
 from relay.gateway.authentication import Handshake, Identity
 from relay.protocol.denials import Denied
 from relay.telemetry.counters import Counters
@@ -205,10 +205,14 @@ async def test_a_zone_at_rest_is_forgotten_and_one_in_use_is_not():
     assert (len(admission.zones), len(used_up.zones)) == (0, 1)
 
 
-async def test_retry_after_is_spread_between_clients_by_up_to_three_seconds():
-    spreads = {spread_seconds(f"client-{number}") for number in range(50)}
+async def test_f45_those_who_are_refused_together_are_told_four_different_seconds(admission):
+    record = client(hourly(1, **HANDSHAKES))
 
-    assert spreads == {0, 1, 2, 3}
+    async with AsyncExitStack() as stack:
+        await enter(admission, record, stack)
+        told = [dict((await refusal_of(admission, record)).headers)["retry-after"] for _ in range(8)]
+
+    assert sorted(told) == sorted(2 * ["57", "58", "59", "60"])
 
 
 async def test_a_client_gets_the_channel_that_it_names():
@@ -258,17 +262,6 @@ async def test_b7_a_refused_handshake_says_which_limit_how_much_and_until_when(i
     assert problem["retry_after_ms"] == retry_after * 1000
     assert response.headers["RateLimit-Policy"] == '"client_handshakes";q=1;w=3600'
     assert response.headers["RateLimit"].startswith('"client_handshakes";r=0;t=')
-
-
-async def test_f45_two_clients_are_not_told_to_come_back_at_the_same_second(integration_of):
-    told = set()
-    for client_id in ("client-0", "client-1"):
-        integration = integration_of(policies=(policy(hourly(1, **HANDSHAKES)),), client_id=client_id)
-        await integration.connect()
-        told.add((await integration.refusal()).headers["Retry-After"])
-
-    assert told == {str(57 + spread_seconds("client-0")), str(57 + spread_seconds("client-1"))}
-    assert len(told) == 2
 
 
 async def test_s26_an_address_is_refused_before_any_token_is_looked_at_whatever_it_claims_to_be(

@@ -1,9 +1,11 @@
+import asyncio
 import json
 
 import pytest
 
 from tests.relay.eventually import eventually
-from tests.relay.running import running_relay
+from tests.relay.integration import RawConnection, drop
+from tests.relay.running import HOST, running_relay
 
 pytestmark = pytest.mark.asyncio
 MIB = 1024 * 1024
@@ -46,3 +48,23 @@ async def test_f6_a_relay_that_is_short_of_files_lets_nobody_in_but_goes_on(mort
     assert (response.status_code, json.loads(response.body)["code"]) == (503, "relay_full")
     await connection.send("hi")
     assert await connection.recv() == "hi"
+
+
+async def test_f6_where_files_are_short_a_refused_client_keeps_none(mortal_relay, integration_of):
+    mortal_relay.worker.resources.most_files = 10
+    client = await integration_of(mortal_relay).knock("/v2/websocket/echo")
+
+    assert await client.read_status() == 503
+    await client.end()
+
+    await eventually(lambda: not mortal_relay.server.server_state.connections)
+
+
+async def test_f6_where_files_are_short_a_silent_client_keeps_one_for_a_second(mortal_relay):
+    mortal_relay.worker.resources.most_files = 10
+    silent = RawConnection(*await asyncio.open_connection(HOST, mortal_relay.port))
+
+    assert await silent.read_status() == 408
+
+    assert b"within 1 s" in await silent.end()
+    await drop(silent.writer)

@@ -37,7 +37,7 @@ async def stuck(bare, mortal_relay):
     """A connection whose client reads nothing, so that a drain takes some seconds."""
     client, platform = await bare(at=mortal_relay, buffer_bytes=16_384)
     client.writer.transport.pause_reading()
-    platform.send(Frame(Opcode.BINARY, bytes(4 * MIB)).serialize(mask=False))
+    platform.send(Frame(Opcode.BINARY, bytes(MIB)).serialize(mask=False) * 64)  # kernels take more than half of it
     await eventually(platform.writer.transport.get_write_buffer_size)
     return client
 

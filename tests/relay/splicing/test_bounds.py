@@ -1,7 +1,10 @@
+from contextlib import suppress
+
 import pytest
 from websockets.frames import Opcode
 
-from tests.relay.eventually import turns
+from relay.splicing.session import MOST_LINGER_BYTES
+from tests.relay.eventually import eventually, turns
 from tests.relay.records import hourly, policy
 from tests.relay.seen import masked
 
@@ -103,3 +106,25 @@ async def test_b24_a_platform_that_never_answers_a_close_does_not_keep_the_clien
 
     assert await platform.close_frame() == (1000, "")
     assert await client.end() == b""
+
+
+async def flood(client, most_bytes):
+    """Send until the socket ends, and tell how much that was."""
+    sent = 0
+    with suppress(ConnectionError):
+        while sent < most_bytes:
+            client.send(bytes(MIB))
+            sent += MIB
+            await client.writer.drain()
+    return sent
+
+
+async def test_l3_a_closed_client_that_goes_on_sending_is_torn_down_after_so_many_bytes(bare, relay):
+    client, _ = await bare()
+    client.send(b"\x83\x80\0\0\0\0")
+    assert (await client.close_frame())[0] == 1002
+
+    sent = await flood(client, most_bytes=20 * MOST_LINGER_BYTES)
+
+    assert MOST_LINGER_BYTES < sent < 20 * MOST_LINGER_BYTES
+    await eventually(lambda: not relay.worker.connections)

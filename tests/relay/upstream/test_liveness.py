@@ -36,6 +36,6 @@ async def test_f36_links_notice_a_dead_platform(raw_platform_of):
     link = await open_link(target(platform.url), Resolver())
 
     plug = link.transport.get_extra_info("socket")
-    assert plug.getsockopt(TCP, socket.TCP_USER_TIMEOUT) == 30_000
+    assert plug.getsockopt(TCP, socket.TCP_USER_TIMEOUT) == 33_000
     assert plug.getsockopt(TCP, liveness.TCP_NOTSENT_LOWAT) == 65_536
     link.transport.abort()
