@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import median
 
 from tests.bench.contestants.contestant import PLAIN, TLS
 from tests.bench.contestants.lineup import Build
@@ -16,6 +16,7 @@ from tests.bench.windows import Started
 
 SHAPES = ((16, 16), (16, 1), (400, 1))  # connections, messages in flight on each
 COMPARED = SHAPES[:2]  # those with bars
+CLOSEST = ("nginx", "ours")
 STOCK = ("daphne", "uvicorn")
 ALONE = (*STOCK, "direct")  # no ratio of a few hundredths is taken with them: one window is enough
 _STOCK_SHARE = 0.5  # of windows and idle connections: a stock relay is slow at both, and as exact with fewer
@@ -57,18 +58,17 @@ class Round:
         self._in_turn(among, upstream, lambda one: one.hold(upstream, int(self.plan.idle_connections * _share(one))))
 
     def _carry(self, among: Sequence[Started], upstream: str, connections: int, in_flight: int) -> None:
-        """Where there is a bar, two windows of half the length: whoever was first is last the second time.
+        """Where there is a bar, windows of half the length to and fro: whoever was first is last the second time.
 
         A machine that grows slower or faster meanwhile then favours nobody.
         """
-        windows = 2 if (connections, in_flight) in COMPARED else 1
-        seconds = self.plan.seconds / windows
-        back = [one for one in reversed(among) if one.name not in ALONE] if windows == 2 else []
+        is_compared = (connections, in_flight) in COMPARED
+        seconds = self.plan.seconds / 2 if is_compared else self.plan.seconds
         measured: defaultdict[str, list[dict[str, float]]] = defaultdict(list)
-        for one in [*among, *back]:
+        for one in [*among, *(_to_and_fro(among, upstream) if is_compared else [])]:
             measured[one.name].append(one.carry(upstream, connections, in_flight, seconds * _share(one)))
         for one in among:
-            self._note(one, f"{connections}x{in_flight} {upstream}", _means(measured[one.name]))
+            self._note(one, f"{connections}x{in_flight} {upstream}", _medians(measured[one.name]))
 
     def _greet(self) -> None:
         self._in_turn(self.started, PLAIN, lambda one: one.greet(PLAIN, self.plan.seconds))
@@ -94,8 +94,15 @@ class Round:
         self.report(f"{situation}, {one.name}: {figures}")
 
 
-def _means(windows: Sequence[dict[str, float]]) -> dict[str, float]:
-    return {metric: fmean(window[metric] for window in windows) for metric in windows[0]}
+def _to_and_fro(among: Sequence[Started], upstream: str) -> list[Started]:
+    """The turns after the first: back, and once more there and back for the two between whom the closest bars are."""
+    back = [one for one in reversed(among) if one.name not in ALONE]
+    closest = [one for one in back if one.name in CLOSEST and upstream == PLAIN]
+    return [*back, *reversed(closest), *closest]
+
+
+def _medians(windows: Sequence[dict[str, float]]) -> dict[str, float]:
+    return {metric: median(window[metric] for window in windows) for metric in windows[0]}
 
 
 def _share(one: Started) -> float:
