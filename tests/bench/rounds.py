@@ -55,15 +55,16 @@ class Round:
         self._pace([one for one in self.started if one.name not in STOCK])
 
     def _hold(self, among: Sequence[Started], upstream: str) -> None:
-        self._in_turn(among, upstream, lambda one: one.hold(upstream, int(self.plan.idle_connections * _share(one))))
+        connections = self.plan.idle_connections // (2 if upstream == TLS else 1)  # each takes longer to open
+        self._in_turn(among, upstream, lambda one: one.hold(upstream, int(connections * _share(one))))
 
     def _carry(self, among: Sequence[Started], upstream: str, connections: int, in_flight: int) -> None:
-        """Where there is a bar, windows of half the length to and fro: whoever was first is last the second time.
+        """Windows of half the length, where there is a bar to and fro: whoever was first is last the second time.
 
         A machine that grows slower or faster meanwhile then favours nobody.
         """
         is_compared = (connections, in_flight) in COMPARED
-        seconds = self.plan.seconds / 2 if is_compared else self.plan.seconds
+        seconds = self.plan.seconds / 2
         measured: defaultdict[str, list[dict[str, float]]] = defaultdict(list)
         for one in [*among, *(_to_and_fro(among, upstream) if is_compared else [])]:
             measured[one.name].append(one.carry(upstream, connections, in_flight, seconds * _share(one)))
