@@ -21,7 +21,7 @@ conformance:  ## the long rows of the WebSocket conformance table, and relays wi
 	@$(BOOTSTRAP) requirements-dev.txt
 	@$(BIN)/pytest -n 2 -m conformance $(ARGS)
 
-soak:  ## floods and restarts for minutes, with figures; nothing else should run meanwhile
+soak:  ## faults, floods and load with real processes, about an hour, with figures; run nothing else meanwhile
 	@$(BOOTSTRAP) requirements-dev.txt
 	@$(BIN)/pytest -m soak --timeout 600 $(ARGS)
 

@@ -27,7 +27,12 @@ def read_options() -> Options:
     parser.add_argument("--quick", action="store_true", help="one short round: a look, no proof")
     parser.add_argument("--only", type=_names, default=tuple(LINEUP), help=f"some of {','.join(LINEUP)}")
     parser.add_argument("--runs", type=_count, default=_FULL.rounds, help="rounds; medians count (default %(default)s)")
-    parser.add_argument("--seconds", type=float, default=_FULL.seconds, help="length of a window (default %(default)s)")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=_FULL.seconds,
+        help="length of a window, half of it under load (default %(default)s)",
+    )
     parser.add_argument("--json", type=Path, default=_RESULT, metavar="FILE", help="where the JSON document goes")
     chosen = parser.parse_args()
     plan = _QUICK if chosen.quick else Plan(rounds=chosen.runs, seconds=chosen.seconds)
