@@ -7,6 +7,7 @@ from django.conf import settings
 
 QUIET_SECONDS, PROBE_SECONDS, PROBES = 20, 5, 3
 # For data as for probes (TCP_USER_TIMEOUT, RFC 5482): then a peer is taken for dead.
+LEAST_UNACKNOWLEDGED_SECONDS = 30  # a network may be away for that long
 # Both beyond the limit on slow readers, so that they are told as such: decision 10.
 PLATFORM_GRACE_SECONDS, CLIENT_GRACE_SECONDS = 3, 15
 MS_PER_SECOND = 1000
@@ -27,7 +28,7 @@ def notice_dead_peer(peer: Options, grace_seconds: int) -> None:
     No ping of WebSocket's is sent: the endpoints would see it, a platform might count it, and a throttled client's
     pong would stand behind its backlog. A kernel answers probes whatever its program does.
     """
-    unacknowledged_seconds = settings.SLOW_READER_SECONDS + grace_seconds
+    unacknowledged_seconds = max(LEAST_UNACKNOWLEDGED_SECONDS, settings.SLOW_READER_SECONDS + grace_seconds)
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, QUIET_SECONDS)
     peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, PROBE_SECONDS)

@@ -22,11 +22,12 @@ def test_f36_f42_accepted_sockets_notice_a_dead_peer_as_the_listening_one_was_to
             assert accepted.getsockopt(TCP, socket.TCP_USER_TIMEOUT) == 45_000
 
 
-def test_f43_a_slow_reader_is_told_before_the_kernel_takes_it_for_dead(settings):
-    settings.SLOW_READER_SECONDS = 90
+@pytest.mark.parametrize(("limit_seconds", "expected_ms"), [(90, 105_000), (5, 30_000)])
+def test_f43_a_slow_reader_is_told_before_the_kernel_takes_it_for_dead(limit_seconds, expected_ms, settings):
+    settings.SLOW_READER_SECONDS = limit_seconds
 
     with listening_socket("127.0.0.1", 0, 65_536) as listener:
-        assert listener.getsockopt(TCP, socket.TCP_USER_TIMEOUT) == 105_000
+        assert listener.getsockopt(TCP, socket.TCP_USER_TIMEOUT) == expected_ms
 
 
 @pytest.mark.asyncio
