@@ -19,7 +19,7 @@ from relay.gateway.drain import drain
 from relay.gateway.front import FrontDoor
 from relay.process.supervisor import READY
 from relay.protocol.denials import Denied, unavailable
-from relay.upstream.liveness import CLIENT_GRACE_SECONDS, notice_dead_peer
+from relay.upstream.liveness import CLIENT_GRACE_SECONDS, keep_little_unsent, notice_dead_peer
 
 BACKLOG = 2048
 SHUTDOWN_SECONDS = 5
@@ -99,7 +99,7 @@ class RelayServer(uvicorn.Server):
 
 
 def listening_socket(host: str, port: int, receive_buffer_bytes: int) -> socket.socket:
-    """A socket that listens; those it accepts inherit the receive buffer, else the kernel would hide 4 MB.
+    """A socket that listens; those it accepts inherit its options, else the kernel would hide 4 MB each way.
 
     Raises:
         OSError: the address is in use or not ours.
@@ -110,6 +110,7 @@ def listening_socket(host: str, port: int, receive_buffer_bytes: int) -> socket.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
         notice_dead_peer(listener, CLIENT_GRACE_SECONDS)
+        keep_little_unsent(listener)
         listener.bind((host, port))
         listener.listen(BACKLOG)
     except OSError:

@@ -11,7 +11,7 @@ LEAST_UNACKNOWLEDGED_SECONDS = 30  # a network may be away for that long
 # Both beyond the limit on slow readers, so that they are told as such: decision 10.
 PLATFORM_GRACE_SECONDS, CLIENT_GRACE_SECONDS = 3, 15
 MS_PER_SECOND = 1000
-UNSENT_BYTES = 64 * 1024  # that the kernel takes for a platform beyond what is on its way
+UNSENT_BYTES = 64 * 1024  # that the kernel takes for a peer beyond what is on its way
 TCP_NOTSENT_LOWAT = 25  # Linux; Python 3.11's socket module does not know it
 
 
@@ -36,6 +36,10 @@ def notice_dead_peer(peer: Options, grace_seconds: int) -> None:
     peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, unacknowledged_seconds * MS_PER_SECOND)
 
 
-def keep_little_unsent(platform: Options) -> None:
-    """Have the kernel take little for a platform that is slow: what it holds is lost if the platform breaks."""
-    platform.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+def keep_little_unsent(peer: Options) -> None:
+    """Have the kernel take little for a peer that is slow; sockets that a listening one accepts inherit it.
+
+    What it holds for a platform is lost if the platform breaks, and what it holds for a client hides that the client
+    does not read: the limit on slow readers began only after 4 MB.
+    """
+    peer.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES)

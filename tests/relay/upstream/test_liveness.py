@@ -20,6 +20,7 @@ def test_f36_f42_accepted_sockets_notice_a_dead_peer_as_the_listening_one_was_to
             probing = [accepted.getsockopt(TCP, name) for name in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL)]
             assert probing == [20, 5]
             assert accepted.getsockopt(TCP, socket.TCP_USER_TIMEOUT) == 45_000
+            assert accepted.getsockopt(TCP, liveness.TCP_NOTSENT_LOWAT) == 65_536
 
 
 @pytest.mark.parametrize(("limit_seconds", "expected_ms"), [(90, 105_000), (5, 30_000)])
