@@ -53,7 +53,8 @@ async def test_l4_no_flood_slows_the_neighbours_or_fills_the_relay(kind, connect
     grown_bytes = relay.memory_bytes() - before_bytes
     outcome = await flood
 
-    figures = f"p99 {alone_ms:.1f} -> {beside_ms:.1f} ms, relay {grown_bytes / MIB:+.2f} MiB"
+    lag_ms = 1000 * relay.metric("floodgate_loop_lag_seconds")
+    figures = f"p99 {alone_ms:.1f} -> {beside_ms:.1f} ms, loop {lag_ms:.0f} ms late, relay {grown_bytes / MIB:+.2f} MiB"
     told(f"{kind} x {connections}: {figures}, taken {outcome.sent_bytes / MIB:.1f} MiB, open {outcome.open_at_end}")
     assert beside_ms - alone_ms <= 20
     assert grown_bytes <= (5 * MIB if connections == 1 else connections * 320 * KIB)
