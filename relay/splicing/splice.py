@@ -10,7 +10,7 @@ from typing import cast
 from relay.protocol.frames import FrameKind, FrameScanner, ProtocolViolation
 from relay.splicing.ends import Ends
 from relay.splicing.waiting import Held, Stop, WaitingRoom
-from relay.splicing.walk import FRAMES_A_TURN, walk
+from relay.splicing.walk import BYTES_A_TURN, FRAMES_A_TURN, walk
 from relay.telemetry.counters import TrafficCounter
 from relay.throttle.limiter import FrameLimits, Limiter
 from relay.throttle.verdict import PASS, Action
@@ -46,17 +46,15 @@ class Splice(asyncio.Protocol):
         self._room = room
         self._stops = Stop(0)
         self._passing_bytes = 0  # of a frame that is on its way, still to come
-        self._header = b""  # an incomplete one
         self._rest = b""  # read, and not walked yet: another's turn came first
         self._held: Held | None = None
         self._asked_in_vain = False  # its turn came while the peer was full
-        self.throttled_since_ns = 0
-        self.full_since_ns = 0  # over the high-water mark, that is: its endpoint reads too slowly
+        self.throttled_since_ns = self.full_since_ns = 0  # full: over its high-water mark, read too slowly
         self.was_heard = False  # since somebody last looked
         self._is_ending = self._is_lost = False
         self._is_unreadable = False  # no Close frame is looked for in what comes
         self.skipped_bytes = 0
-        self._last_words = b""
+        self._last_words = self._header = b""  # the header is an incomplete one
 
     @property
     def is_at_boundary(self) -> bool:
@@ -117,6 +115,8 @@ class Splice(asyncio.Protocol):
             self._passing_bytes = end - size
             self.throttled_since_ns = 0
             self._write_to_peer(data)
+            if size > BYTES_A_TURN:
+                self._keep(data, size, in_mid_header=False)
         elif self._walk(data, 0, passing_bytes, time.monotonic_ns()):
             self.throttled_since_ns = 0
 

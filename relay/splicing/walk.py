@@ -7,6 +7,7 @@ from relay.throttle.limiter import FrameLimits
 from relay.throttle.verdict import PASS, Verdict
 
 FRAMES_A_TURN = 512  # then the other connections' turn: one read can bring tens of thousands of tiny frames
+BYTES_A_TURN = 64 * 1024  # the same: fifty reads of 256 KiB kept messages waiting for 40 ms
 
 
 @dataclass(slots=True)
