@@ -139,12 +139,12 @@ class Admission:
         keyed = keyed_zones(effective_policies(client, channel), scope_ids, [Counted.HANDSHAKES])
         limiter = Limiter([self.zones.zone(*zone, now_ns) for zone in keyed])
         verdict = limiter.admit(now_ns)
-        if verdict is PASS or limiter.deciding_zone is None:
+        if verdict is PASS:
             return 0
-        throttle = self._throttle(client, channel, limiter.deciding_zone.source)
+        throttle = self._throttle(client, channel, limiter.decided_by.source)
         if verdict.action is Action.REJECT:
             throttle.refuse(now_ns)
-            raise Denied(_too_many(limiter.deciding_zone.policy, verdict.wait_ns, self.spread_seconds()))
+            raise Denied(_too_many(limiter.decided_by.policy, verdict.wait_ns, self.spread_seconds()))
         throttle.hold(now_ns)
         throttle.let_go(now_ns, now_ns + verdict.wait_ns)  # it is charged already: it will wait for so long
         return verdict.wait_ns

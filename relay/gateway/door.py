@@ -156,8 +156,8 @@ class ClientDoor(asyncio.Protocol):
         accept = accept_value(head)
         if early:
             raise Denied(denials.frames_too_early())
-        if self._short_of:
-            raise Denied(denials.relay_full(self._short_of))
+        if short_of := self._short_of:
+            raise Denied(denials.relay_full(short_of))
         self._reader = HeadReader()
         self._headers = head.headers
         self._task = self._loop.create_task(self._shake_hands(_scope(head, self._transport, client), accept))

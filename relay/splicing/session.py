@@ -9,7 +9,7 @@ from relay.protocol.frames import FrameScanner, ProtocolViolation
 from relay.splicing.bounds import Bounds
 from relay.splicing.splice import Splice
 from relay.splicing.waiting import Stop, WaitingRoom
-from relay.telemetry.counters import Counters, Flow, ThrottleCounter, ThrottleKey
+from relay.telemetry.counters import NS_PER_MS, Counters, Flow, ThrottleCounter, ThrottleKey
 from relay.throttle.limiter import SessionLimits
 from relay.throttle.policy import SECOND_NS
 from relay.throttle.verdict import Verdict
@@ -23,7 +23,6 @@ LINGER_QUIET_SECONDS = 0.1  # nothing came from an endpoint that broke the proto
 CLOSE_ANSWER_SECONDS = 10  # how long an endpoint may take to answer the other's Close frame
 FLUSH_SECONDS = 30.0  # how long a platform may take to read what its client left behind
 GOING_AWAY = 1001
-NS_PER_MS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ class Session:
         self._sides_left = 2
         self._is_closing = False
         self._timer: asyncio.TimerHandle | None = None
-        self._quiet_timer: asyncio.TimerHandle | None = None
+        self._quiet_timers: dict[Splice, asyncio.TimerHandle] = {}
         self.client = Splice(
             self,
             self._scanner(masked=True),
@@ -82,7 +81,7 @@ class Session:
         try:
             await self._ended
         finally:
-            for timer in (self._timer, self._quiet_timer):
+            for timer in (self._timer, *self._quiet_timers.values()):
                 if timer is not None:
                     timer.cancel()
             self._abort()
@@ -149,9 +148,9 @@ class Session:
         """Close a socket once nothing has come for a while: closed over unread bytes, it would be reset."""
         if side.skipped_bytes > MOST_LINGER_BYTES:
             side.transport.abort()
-        if self._quiet_timer is not None:
-            self._quiet_timer.cancel()
-        self._quiet_timer = self._loop.call_later(LINGER_QUIET_SECONDS, side.transport.close)
+        if side in self._quiet_timers:
+            self._quiet_timers[side].cancel()
+        self._quiet_timers[side] = self._loop.call_later(LINGER_QUIET_SECONDS, side.transport.close)
 
     def side_lost(self, side: Splice) -> None:
         """End the other side in the way that its endpoint can understand."""

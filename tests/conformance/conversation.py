@@ -9,7 +9,7 @@ from tests.conformance.case import NO_CODE, NORMAL, Case, Difference, Told, told
 from tests.conformance.deflate import Deflate
 from tests.conformance.wire import CLOSE, CONTINUATION, FIN, PONG, RSV1, Wire, wire_frame
 from tests.relay.eventually import turns
-from tests.relay.integration import upgrade_request
+from tests.relay.opening import upgrade_request
 
 PATIENCE_SECONDS = 20.0
 WITHOUT_CLOSE_FRAME = 1006

@@ -1,28 +1,17 @@
-"""What is seen of a relay process from outside: its metrics, and what the kernel says of it."""
+"""What is seen of a relay process from outside: what the kernel says of it."""
 
 import asyncio
 import time
-import urllib.request
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
-
-from prometheus_client.parser import text_string_to_metric_families
 
 from tests.faults.ground.processes import RelayProcess
 from tests.relay.eventually import turns
 
 Outcome = TypeVar("Outcome")
 LOOK_SECONDS = 0.1
-
-
-def metric(relay: RelayProcess, name: str, **labels: str) -> float:
-    """The sum of all samples of that name which have these labels."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{relay.port}/metrics", timeout=10) as answer:
-        families = text_string_to_metric_families(answer.read().decode())
-    samples = [sample for family in families for sample in family.samples if sample.name == name]
-    return sum(sample.value for sample in samples if labels.items() <= sample.labels.items())
 
 
 def open_files(relay: RelayProcess) -> int:

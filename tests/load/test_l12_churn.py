@@ -5,7 +5,7 @@ import pytest
 from tests.faults.ground.leftovers import keys_without_end
 from tests.load.apart import generated
 from tests.load.generators.orders import Churn, Churned, Door
-from tests.load.seen import metric, open_files, threads
+from tests.load.seen import open_files, threads
 from tests.relay.eventually import turns
 
 ROUNDS, ROUND_SECONDS, SETTLE_SECONDS = 10, 60.0, 15.0  # zones are swept every ten seconds
@@ -29,7 +29,7 @@ class Rest:
     async def of(cls, relay):
         """As it is when all that ended has been cleared away."""
         await turns(SETTLE_SECONDS)
-        assert metric(relay, "floodgate_connections") == 0
+        assert relay.metric("floodgate_connections") == 0
         return cls(open_files(relay), threads(relay), relay.memory_bytes(), len(keys_without_end()))
 
 

@@ -5,7 +5,7 @@ import pytest
 from tests.faults.ground.neighbours import p99, round_trips_ms
 from tests.load.apart import generated
 from tests.load.generators.orders import Door, SlowlyRead, SlowReaders
-from tests.load.seen import metric, open_files, watched
+from tests.load.seen import open_files, watched
 from tests.load.tries import at_most_three_times
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.soak, pytest.mark.timeout(600)]
@@ -38,7 +38,7 @@ async def test_l5_who_reads_slowly_or_never_is_ended_takes_320_kib_and_does_not_
         outcome = await reading
 
         each_bytes, beside_ms = (seen.most_bytes - before_bytes) / (SLOW + NEVER), p99(beside)
-        closed = metric(relay, "floodgate_closes_total", code=SLOW_READER)
+        closed = relay.metric("floodgate_closes_total", code=SLOW_READER)
         told(
             f"L5: {each_bytes / KIB:.1f} KiB each, ended after {seen.seconds_over(files):.1f} s, {closed:.0f} of them "
             f"with 4413, seen at {len(outcome.slow_ended_after)} slow and {len(outcome.never_ended_after)} that never "

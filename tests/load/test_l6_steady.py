@@ -4,7 +4,6 @@ from relay.throttle.policy import default_zones
 from tests.load import simulator
 from tests.load.apart import generated
 from tests.load.generators.orders import Door, Pace, Steady
-from tests.load.seen import metric
 from tests.load.tries import TRIES, at_most_three_times
 from tests.relay.records import policy
 
@@ -29,8 +28,8 @@ async def test_l6_who_stays_at_80_percent_of_the_limit_is_never_held_back_or_clo
         through, beside = await generated(Steady((relayed, direct), SHARE * PER_SECOND, SECONDS), list[Pace])
 
         counted = simulator.stats(port)["overall"]
-        waited = metric(relay, "floodgate_waited_messages_total")
-        throttled, closes = metric(relay, "floodgate_throttled_total"), metric(relay, "floodgate_closes_total")
+        waited = relay.metric("floodgate_waited_messages_total")
+        throttled, closes = relay.metric("floodgate_throttled_total"), relay.metric("floodgate_closes_total")
         told(
             f"L6: {through.sent} sent, {through.echoed} back, {waited:.0f} waited, throttled {throttled:.0f}, "
             f"closes {closes:.0f}, lost {through.lost}; relayed p50 {through.p50_ms:.2f} p99 {through.p99_ms:.2f} "

@@ -1,7 +1,6 @@
 """One client of a relay, as integrations are: it connects with a token, by a library or by raw frames."""
 
 import asyncio
-import base64
 import socket
 from contextlib import AsyncExitStack, suppress
 from typing import Any, TypeAlias
@@ -15,6 +14,7 @@ from websockets.utils import apply_mask
 
 from relay.store.client_records import ClientRecord, replace_records
 from tests.relay import records
+from tests.relay.opening import upgrade_request
 from tests.relay.running import HOST, RunningRelay
 
 Unchecked: TypeAlias = Any  # what only passes through to a library
@@ -151,13 +151,6 @@ async def raw_connection(port: int, buffer_bytes: int = 0) -> RawConnection:
         plug.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer_bytes)
     await asyncio.get_running_loop().sock_connect(plug, (HOST, port))
     return RawConnection(*await asyncio.open_connection(sock=plug, limit=2**22))
-
-
-def upgrade_request(path: str, headers: str = "") -> bytes:
-    """A WebSocket handshake; ``headers`` are whole lines."""
-    key = base64.b64encode(bytes(16)).decode()
-    fixed = f"Host: relay\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: {key}\r\n"
-    return f"GET {path} HTTP/1.1\r\n{fixed}Sec-WebSocket-Version: 13\r\n{headers}\r\n".encode("latin-1")
 
 
 async def close_of(connection: websockets.ClientConnection) -> tuple[int | None, str | None]:

@@ -13,11 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 from websockets.frames import Close, Frame, Opcode
 
-REQUEST = (
-    "GET /v2/websocket/{channel} HTTP/1.1\r\nHost: relay\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n"
-    "Authorization: {authorization}\r\n\r\n"
-)
+from tests.relay.opening import upgrade_request
+
 FRAMES_A_WRITE = 100
 SHORTEST_BYTES, LONGEST_BYTES = 8, 40
 ANSWER_SECONDS = 60.0
@@ -60,7 +57,7 @@ def _one(order: Sending, number: int, sent: Sent) -> None:
     authorization, channel = order.connections[number]
     share, left_over = divmod(order.messages, len(order.connections))
     with socket.create_connection(("127.0.0.1", order.port), timeout=ANSWER_SECONDS) as plug:
-        plug.sendall(REQUEST.format(channel=channel, authorization=authorization).encode())
+        plug.sendall(upgrade_request(f"/v2/websocket/{channel}", f"Authorization: {authorization}\r\n"))
         answer = plug.recv(4096)
         if not answer.startswith(b"HTTP/1.1 101"):
             raise ConnectionError(answer.decode("latin-1"))

@@ -12,7 +12,8 @@ import msgspec
 
 from tests.architecture.sources import ROOT
 from tests.faults.ground.flooder import Flood, Outcome
-from tests.relay.integration import RawConnection, drop, raw_connection, upgrade_request
+from tests.relay.integration import RawConnection, drop, raw_connection
+from tests.relay.opening import upgrade_request
 
 SMALL_BUFFER_BYTES = 64 * 1024  # else kernels hide megabytes of what is not read
 PATH = "/v2/websocket/orders"

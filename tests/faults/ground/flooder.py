@@ -16,10 +16,8 @@ from contextlib import suppress
 import msgspec
 from websockets.frames import Frame, Opcode
 
-REQUEST = (
-    "GET /v2/websocket/echo HTTP/1.1\r\nHost: relay\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n"
-)
+from tests.relay.opening import upgrade_request
+
 MOST_BYTES = 4 * 1024**3
 CHUNK_FRAMES = 1000
 NICE = 10
@@ -85,7 +83,7 @@ def _one(order: Flood, over_at: float, outcome: Outcome) -> None:
     extension = "Sec-WebSocket-Extensions: permessage-deflate\r\n" if order.kind == "deflate" else ""
     headers = f"Authorization: {order.authorization}\r\n{extension}"
     with socket.create_connection(("127.0.0.1", order.port), timeout=10) as plug:
-        plug.sendall(f"{REQUEST}{headers}\r\n".encode())
+        plug.sendall(upgrade_request("/v2/websocket/echo", headers))
         answer = plug.recv(4096)
         if not answer.startswith(b"HTTP/1.1 101"):
             raise ConnectionError(answer.decode("latin-1"))

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from tests.architecture.sources import ROOT
 
 PATIENCE_SECONDS = 40.0
 POLL_SECONDS = 0.02
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 ESTABLISHED = "01"
-METRIC = re.compile(r"^(?P<name>\w+)(?P<labels>{[^}]*})? (?P<value>\S+)$", re.MULTILINE)
 LISTENS = re.compile(r"listens on \S+:(\d+)\n")
 
 
@@ -45,12 +46,12 @@ class RelayProcess:
         """What the process has in memory."""
         return int(Path(f"/proc/{self.process.pid}/statm").read_text(encoding="ascii").split()[1]) * PAGE_BYTES
 
-    def metric(self, name: str, *labels: str) -> float:
-        """The sum of one metric over all its label sets that contain all these, such as ``code="4413"``."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
-            found = METRIC.finditer(answer.read().decode())
-        fitting = (match for match in found if all(label in (match["labels"] or "") for label in labels))
-        return sum(float(match["value"]) for match in fitting if match["name"] == name)
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of all samples of that name which have these labels."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as answer:
+            families = text_string_to_metric_families(answer.read().decode())
+        samples = [sample for family in families for sample in family.samples if sample.name == name]
+        return sum(sample.value for sample in samples if labels.items() <= sample.labels.items())
 
     def wait_until_ready(self, processes: int) -> None:
         """Wait until it answers, with as many processes as it shall have."""

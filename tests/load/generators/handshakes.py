@@ -4,13 +4,10 @@ import asyncio
 from dataclasses import dataclass
 
 from tests.load.generators.orders import Door
+from tests.relay.opening import upgrade_request
 
 HANDSHAKE_TIMEOUT_SECONDS = 15
 SWITCHING_PROTOCOLS = 101
-REQUEST = (
-    "GET {path} HTTP/1.1\r\nHost: relay\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\nAuthorization: {authorization}\r\n\r\n"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +28,7 @@ class Attempt:
 def request(door: Door, number: int) -> bytes:
     """The handshake of a door's connection of that number."""
     authorization = door.authorizations[number % len(door.authorizations)]
-    return REQUEST.format(path=door.path, authorization=authorization).encode()
+    return upgrade_request(door.path, f"Authorization: {authorization}\r\n")
 
 
 async def attempt(door: Door, number: int) -> Attempt:

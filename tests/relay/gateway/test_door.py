@@ -7,7 +7,8 @@ from floodgate_simulator.faults.fault import Fault
 
 from relay.gateway import door
 from tests.relay.eventually import eventually, turns
-from tests.relay.integration import drop, raw_connection, upgrade_request
+from tests.relay.integration import drop, raw_connection
+from tests.relay.opening import upgrade_request
 
 pytestmark = pytest.mark.asyncio
 KIB = 1024

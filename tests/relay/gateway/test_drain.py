@@ -16,7 +16,8 @@ from relay.gateway.background import running_worker
 from relay.gateway.drain import drain
 from tests.architecture.sources import ROOT
 from tests.relay.eventually import eventually
-from tests.relay.integration import close_of, drop, raw_connection, upgrade_request
+from tests.relay.integration import close_of, drop, raw_connection
+from tests.relay.opening import upgrade_request
 from tests.relay.records import hourly, policy
 from tests.relay.running import running_relay
 from tests.relay.seen import received

@@ -9,7 +9,8 @@ import websockets
 
 from relay.gateway import front
 from tests.bench.ground.certificates import make_certificates
-from tests.relay.integration import PATIENCE_SECONDS, RawConnection, drop, raw_connection, upgrade_request
+from tests.relay.integration import PATIENCE_SECONDS, RawConnection, drop, raw_connection
+from tests.relay.opening import upgrade_request
 from tests.relay.running import HOST, running_relay
 
 pytestmark = pytest.mark.asyncio

@@ -6,7 +6,8 @@ import pytest
 
 from relay.gateway.routing import application
 from tests.relay.eventually import eventually
-from tests.relay.integration import answer_of, drop, raw_connection, upgrade_request
+from tests.relay.integration import answer_of, drop, raw_connection
+from tests.relay.opening import upgrade_request
 
 pytestmark = pytest.mark.asyncio
 

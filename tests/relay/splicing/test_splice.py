@@ -281,3 +281,16 @@ async def test_what_comes_behind_a_broken_frame_is_read_until_nothing_comes_so_n
         await turns(0.02)
 
     assert await client.reader.read() == b""
+
+
+async def test_neither_side_keeps_the_other_from_its_end_where_both_go_on(bare, relay):
+    await eventually(lambda: not relay.worker.connections)
+    aborted = relay.worker.counters.aborted
+    client, platform = await bare()
+
+    client.send(b"\x83\x80\0\0\0\0")
+    assert (await client.close_frame())[0] == 1002
+    platform.send(b"\x82\x05hello" * 20_000)
+
+    await eventually(lambda: not relay.worker.connections)
+    assert relay.worker.counters.aborted == aborted
