@@ -9,7 +9,7 @@ BOOTSTRAP := $(PYTHON) .ci/bootstrap.py
 help:  ## what there is
 	@grep -E '^[a-z]+: .*##|^[a-z]+:  ##' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
 
-demo:  ## start everything on this machine; TRAFFIC=0 starts it quiet
+demo:  ## start everything on this machine; TRAFFIC=0 starts it quiet, DEMO_WORKERS=4 with four relay processes
 	@$(BOOTSTRAP) requirements.txt
 	@exec $(BIN)/python manage.py demo
 

@@ -142,6 +142,15 @@ def parse_url(*schemes: str) -> Callable[[str], str]:
     return parse
 
 
+def parse_redis(value: str) -> str:
+    """Understand the URL of one Redis or of a Redis Cluster, and give it back without a slash at its end."""
+    url = parse_url("redis", "rediss", "unix", "redis+cluster", "rediss+cluster")(value)
+    parts = urlsplit(url)
+    if parts.scheme.endswith("+cluster") and parts.path not in ("", "/0"):
+        raise ValueError("a cluster has no databases: leave out what follows its hosts.")
+    return url
+
+
 def parse_database(value: str) -> dict[str, object]:
     """Understand a database URL as one of Django's DATABASES, with what each engine needs; the URL's query wins."""
     options = DATABASE_OPTIONS.get(urlsplit(value).scheme)

@@ -13,7 +13,7 @@ from controlplane import environment as parse
 from controlplane.environment import Environment
 from controlplane.logs import configuration, sinks
 from controlplane.navigation import PRIMARY_COLORS, SIDEBAR
-from relay.platforms.addresses import AddressRules
+from relay.platforms.addresses import LARGEST_PORT, AddressRules
 
 PROJECT_DIRECTORY = Path(__file__).resolve().parent.parent
 KIB = 1024
@@ -58,9 +58,12 @@ DATABASES = {
         "DATABASE_URL", parse.parse_database, parse.parse_database(_DEMO_DATABASE) if DEMO else {}, required=not DEMO
     )
 }
-REDIS_URL = env.parsed("REDIS_URL", parse.parse_url("redis", "rediss", "unix"), "redis://127.0.0.1:6379/0")
+REDIS_URL = env.parsed("REDIS_URL", parse.parse_redis, "redis://127.0.0.1:6379/0")
 CELERY_BROKER_URL = env.parsed("CELERY_BROKER_URL", parse.parse_url("redis", "rediss", "amqp", "amqps"), REDIS_URL)
 CHANNEL_LAYER_URL = env.parsed("CHANNEL_LAYER_URL", parse.parse_url("redis", "rediss", "unix"), REDIS_URL)
+for name, url in (("CELERY_BROKER_URL", CELERY_BROKER_URL), ("CHANNEL_LAYER_URL", CHANNEL_LAYER_URL)):
+    if "+cluster://" in url:
+        env.fault(f"{name} is not set. REDIS_URL leads to a cluster, which is of no use here: name a single server.")
 
 # Token endpoint: what passes before any secret is hashed. Requests a second, and how many may be ahead of that.
 TOKEN_CLIENT_PERMITS = env.integer("FLOODGATE_TOKEN_CLIENT_PERMITS", 20, least=1, most=100_000)  # one client id
@@ -81,8 +84,11 @@ if PROXY_PROTOCOL and not TRUSTED_PROXIES:
 MOST_FRAGMENTS = env.integer("FLOODGATE_MOST_FRAGMENTS", 64, least=1, most=1_000_000)  # of one message; else 1009
 SLOW_READER_SECONDS = env.integer("FLOODGATE_SLOW_READER_SECONDS", 30, least=1, most=3600)  # else 4413
 IDLE_SECONDS = env.integer("FLOODGATE_IDLE_SECONDS", 0, least=0, most=86_400)  # else 4408; 0: never
+STORE_DECISION_SECONDS = env.integer("FLOODGATE_STORE_DECISION_MILLISECONDS", 50, least=10, most=250) / 1000
 ALLOWED_ORIGINS = env.names("FLOODGATE_ALLOWED_ORIGINS", ())  # web pages that may connect, besides the relay's own
 MEMORY_LIMIT_BYTES = env.integer("FLOODGATE_MEMORY_LIMIT_BYTES", 0, least=0, most=2**50)  # 0: the control group's
+OPERATIONS_HOST = env.text("FLOODGATE_OPERATIONS_HOST", "127.0.0.1")  # no TLS, no log-in: for this machine's own eyes
+OPERATIONS_PORT = env.integer("FLOODGATE_OPERATIONS_PORT", 0, least=0, most=LARGEST_PORT)  # and on; 0: no port
 DRAIN_SECONDS = env.integer("FLOODGATE_DRAIN_SECONDS", 30, least=0, most=3600)  # over which closes are spread
 ADDRESS_HANDSHAKE_PERMITS = env.integer("FLOODGATE_ADDRESS_HANDSHAKE_PERMITS", 20, least=1, most=1_000_000)  # a second
 ADDRESS_HANDSHAKE_BURST = env.integer("FLOODGATE_ADDRESS_HANDSHAKE_BURST", 40, least=0, most=1_000_000)

@@ -7,6 +7,8 @@ from django.db.models import Prefetch
 
 from relay.store.announcements import announce
 from relay.store.client_records import ChannelRecord, ClientRecord, Platform, PlatformConnectionRecord, replace_records
+from relay.store.receipts import note_announced
+from relay.throttle.fairness import Priority
 from relay.throttle.policy import PolicySnapshot, default_zones
 from tenants.models.channels import Channel
 from tenants.models.clients import OAuthClient
@@ -32,13 +34,25 @@ def publish_records(tenant_id: UUID) -> None:
     """
     with transaction.atomic():
         tenant = Tenant.objects.select_for_update(no_key=True).filter(pk=tenant_id).first()
-        replace_records(str(tenant_id), build_records(tenant) if tenant else ())
-        announce(str(tenant_id))
+        policies = published_policies(tenant) if tenant else {}
+        replace_records(str(tenant_id), _client_records(tenant, policies) if tenant else ())
+        entry_id = announce(str(tenant_id))
+        versions = {snapshot.policy_id: snapshot.version for snapshot in policies.values()}
+        note_announced(str(tenant_id), entry_id, versions)
 
 
 def build_records(tenant: Tenant) -> list[ClientRecord]:
     """The record of each of a tenant's clients, disabled ones too: relays must close their connections."""
-    policies = published_policies(tenant)
+    return _client_records(tenant, published_policies(tenant))
+
+
+def published_policies(tenant: Tenant) -> dict[UUID | None, PolicySnapshot]:
+    """What is in force of each of a tenant's policies, by the policy's id."""
+    versions = PolicyVersion.objects.published().filter(policy__tenant=tenant).prefetch_related("zones")
+    return {version.policy_id: version.snapshot() for version in versions}
+
+
+def _client_records(tenant: Tenant, policies: dict[UUID | None, PolicySnapshot]) -> list[ClientRecord]:
     channels = _channel_records(tenant, policies)
     names = tuple(sorted(record.name for record in channels.values()))
     chosen = Prefetch("channels", queryset=Channel.objects.only("pk"))
@@ -55,6 +69,7 @@ def build_records(tenant: Tenant) -> list[ClientRecord]:
             tokens_valid_from=client.tokens_valid_from.timestamp(),
             channels=tuple(channels[channel.pk] for channel in client.channels.all()),
             tenant_channels=names,
+            weight=client.weight,
             policies=(
                 policies.get(client.throttle_policy_id, DEFAULT_POLICY),
                 *_policy(policies, tenant.throttle_policy_id),
@@ -62,12 +77,6 @@ def build_records(tenant: Tenant) -> list[ClientRecord]:
         )
         for client in clients
     ]
-
-
-def published_policies(tenant: Tenant) -> dict[UUID | None, PolicySnapshot]:
-    """What is in force of each of a tenant's policies, by the policy's id."""
-    versions = PolicyVersion.objects.published().filter(policy__tenant=tenant).prefetch_related("zones")
-    return {version.policy_id: version.snapshot() for version in versions}
 
 
 def _channel_records(tenant: Tenant, policies: dict[UUID | None, PolicySnapshot]) -> dict[UUID, ChannelRecord]:
@@ -79,6 +88,7 @@ def _channel_records(tenant: Tenant, policies: dict[UUID | None, PolicySnapshot]
             platform_channel=channel.effective_platform_channel,
             scope=channel.scope,
             platform_connection=_connection_record(channel.platform_connection, policies),
+            priority=Priority(channel.priority),
             policies=_policy(policies, channel.throttle_policy_id),
         )
         for channel in channels

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from relay.throttle.policy import SECOND_NS, Beyond, Counted, Direction, Scope, ZonePolicy
+from relay.throttle.policy import SECOND_NS, Beyond, Counted, Direction, Scope, StoreAway, ZonePolicy
 
 PERIODS = {1: "a second", 60: "a minute", 3600: "an hour", 86_400: "a day"}
 WHOSE = {
@@ -14,6 +14,11 @@ WHOSE = {
     Scope.PLATFORM_CONNECTION: "for the whole platform connection",
     Scope.TENANT: "for the whole tenant",
 }
+STORE_AWAY = {
+    StoreAway.SHARE: "each relay process goes on with its last known share of limits that they share",
+    StoreAway.REFUSE: "nothing passes limits that relay processes share",
+    StoreAway.LET_PASS: "limits that relay processes share hold nothing back",
+}
 
 
 def in_words(zone: ZonePolicy) -> str:
@@ -22,12 +27,17 @@ def in_words(zone: ZonePolicy) -> str:
         return f"at most {zone.permits:,} open connections {WHOSE[zone.scope]}, then rejected (429)"
     counted = zone.counted.label + (" to the client" if zone.direction is Direction.TO_CLIENT else "")
     rate = f"{zone.permits:,} {counted} {_period(zone)} {WHOSE[zone.scope]}"
-    return f"{rate}, {_burst(zone)}, {_beyond(zone)}"
+    return f"{rate}, {_burst(zone)}, {_beyond(zone)}" + (", strict over all relay processes" if zone.strict else "")
 
 
 def in_words_all(zones: Iterable[ZonePolicy]) -> list[str]:
     """Each limit as a sentence."""
     return [in_words(zone) for zone in zones]
+
+
+def store_away_in_words(store_away: StoreAway) -> str:
+    """What becomes of shared limits without Redis, as a sentence."""
+    return f"while Redis does not answer, {STORE_AWAY[store_away]}"
 
 
 def _period(zone: ZonePolicy) -> str:

@@ -19,8 +19,9 @@ from controlplane.generate_keys import new_credential_key, new_secret_key, new_s
 
 PROJECT_DIRECTORY = Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"  # the demo's log-ins are no secret: nobody else may reach it
-WEB_PORT, RELAY_PORT, SIMULATOR_PORT = 8000, 8001, 8100
+WEB_PORT, RELAY_PORT, OPERATIONS_PORT, SIMULATOR_PORT = 8000, 8001, 8011, 8100
 LARGEST_PORT = 65_535
+MOST_WORKERS = 64  # more than any one machine has a use for
 CANNOT_START = 2
 OWN_STORE_PORT = "FLOODGATE_DEMO_STORE_PORT"  # set where the demo starts a Valkey of its own
 NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"  # with it a second start takes 9 s instead of 4: Django is compiled anew
@@ -36,13 +37,16 @@ class Demonstration:
     directory: Path
     web_port: int = WEB_PORT
     relay_port: int = RELAY_PORT
+    operations_port: int = OPERATIONS_PORT  # of the first relay process, if there are several
     simulator_port: int = SIMULATOR_PORT
+    workers: int = 1  # relay processes
 
     @classmethod
-    def from_options(cls, options: Mapping[str, object]) -> "Demonstration":
+    def from_options(cls, options: Mapping[str, object], workers: int = 1) -> "Demonstration":
         """Read what ``add_options`` declared; other options do not count."""
-        ports = {name: int(str(options[name])) for name in ("web_port", "relay_port", "simulator_port")}
-        return cls(directory=Path(str(options["directory"])).resolve(), **ports)
+        names = ("web_port", "relay_port", "operations_port", "simulator_port")
+        ports = {name: int(str(options[name])) for name in names}
+        return cls(directory=Path(str(options["directory"])).resolve(), workers=workers, **ports)
 
     @property
     def web_url(self) -> str:
@@ -55,9 +59,14 @@ class Demonstration:
         return f"ws://{HOST}:{self.relay_port}"
 
     @property
-    def relay_http_url(self) -> str:
-        """The relay's own paths, such as its health."""
-        return f"http://{HOST}:{self.relay_port}"
+    def operations_ports(self) -> range:
+        """A port for each relay process, where there are several: on their common one any of them answers."""
+        return range(self.operations_port, self.operations_port + self.workers) if self.workers > 1 else range(0)
+
+    @property
+    def relay_http_urls(self) -> list[str]:
+        """Each relay process's own paths, such as its health."""
+        return [f"http://{HOST}:{number}" for number in self.operations_ports or (self.relay_port,)]
 
     @property
     def simulator_url(self) -> str:
@@ -93,6 +102,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare ports and folder."""
     parser.add_argument("--web-port", type=port, default=WEB_PORT, help="portal, admin and tokens (%(default)s)")
     parser.add_argument("--relay-port", type=port, default=RELAY_PORT, help="the relay (%(default)s)")
+    operations = "health and metrics of the first of several relay processes; one more for each (%(default)s)"
+    parser.add_argument("--operations-port", type=port, default=OPERATIONS_PORT, help=operations)
     parser.add_argument("--simulator-port", type=port, default=SIMULATOR_PORT, help="both platforms (%(default)s)")
     parser.add_argument(
         "--directory",
@@ -124,6 +135,18 @@ def wants_traffic(variables: Mapping[str, str]) -> bool:
         return parse_switch(word) if word else True
     except ValueError as refusal:
         raise ValueError(f"TRAFFIC is {word!r}, but must be 0 for a quiet demo, or 1.") from refusal
+
+
+def wanted_workers(variables: Mapping[str, str]) -> int:
+    """How many relay processes shall run; one unless DEMO_WORKERS says more.
+
+    Raises:
+        ValueError: DEMO_WORKERS is no such number.
+    """
+    word = variables.get("DEMO_WORKERS", "") or "1"
+    if not (word.isascii() and word.isdecimal() and 1 <= int(word) <= MOST_WORKERS):
+        raise ValueError(f"DEMO_WORKERS is {word!r}, but must be a whole number from 1 to {MOST_WORKERS}.")
+    return int(word)
 
 
 def enter_demonstration(arguments: Sequence[str]) -> None:

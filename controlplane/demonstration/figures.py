@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -13,6 +13,7 @@ from relay.telemetry.counters import HELD_BOUNDS_MS, held_quantile_ms
 from relay.telemetry.records import FlowRecord, TelemetryRecord
 
 WINDOW_SECONDS = 10  # rates and held times are of the last ten seconds
+SILENT_SECONDS = 3  # relay processes tell once a second
 ACCEPTED = "accepted"
 TO_PLATFORM = "to_platform"
 
@@ -38,6 +39,13 @@ class Row:
     peak: int
 
 
+class Relays(NamedTuple):
+    """How many relay processes answer, and how many there shall be."""
+
+    answering: int
+    wanted: int
+
+
 @dataclass(slots=True)
 class ClientFigures:
     """What was heard of one client since the demo began."""
@@ -49,7 +57,11 @@ class ClientFigures:
     refused: int = 0
     counted: int = 0
     peak: int = 0
+    lost: int = 0  # on connections that broke: they had taken it, and no relay passed it on
     heard_at: float = 0.0  # up to when relays have told, in Unix seconds
+    connected_at: float = 0.0
+    sent_before: int = 0  # on former connections
+    is_settled: bool = True  # what became of that is known
     offers: deque[tuple[float, int]] = field(default_factory=deque)
     held: deque[tuple[float, list[int]]] = field(default_factory=deque)
     samples: deque[tuple[float, int]] = field(default_factory=deque)
@@ -59,6 +71,7 @@ class ClientFigures:
         held = [sum(bucket) for bucket in zip(*(counts for _, counts in self.held), strict=True)]
         held = held or [0] * (len(HELD_BOUNDS_MS) + 1)
         offered = self._offered()
+        self._settle()
         return Row(
             name=self.client.name,
             tenant=self.client.tenant,
@@ -68,7 +81,7 @@ class ClientFigures:
             limit=self.limit,
             offered=offered,
             relayed=self.relayed,
-            waiting=max(0, offered - self.relayed),
+            waiting=max(0, offered - self.relayed - self.lost),
             refused=self.refused,
             held_p50_ms=held_quantile_ms(held, 0.50),
             held_p99_ms=held_quantile_ms(held, 0.99),
@@ -82,6 +95,12 @@ class ClientFigures:
         self.relayed += flow.messages
         self.held.append((ended_at, flow.held))
 
+    def add_report(self, told: Mapping[str, Any]) -> None:
+        """Add what the integration says of itself."""
+        self.offers.append((told["at"], told["offered"]))
+        if told["connected_at"] > self.connected_at:
+            self.connected_at, self.sent_before, self.is_settled = told["connected_at"], told["sent_before"], False
+
     def set_counted(self, counted: int, peak: int, now: float) -> None:
         """Take over what the platform counted by now."""
         self.counted, self.peak = counted, peak
@@ -94,6 +113,14 @@ class ClientFigures:
         for samples in (self.samples, self.offers):
             while len(samples) > 1 and samples[1][0] <= oldest:
                 samples.popleft()
+
+    def _settle(self) -> None:
+        """Once relays have told of the time before this connection: what they did not pass on of it is lost."""
+        if self.is_settled or self.heard_at <= self.connected_at:
+            return
+        since = sum(sum(counts) for ended_at, counts in self.held if ended_at > self.connected_at)
+        self.lost = max(self.lost, self.sent_before - (self.relayed - since))
+        self.is_settled = True
 
     def _offered(self) -> int:
         """What was offered up to when relays have told: their word comes a second late, and would seem to wait."""
@@ -117,6 +144,8 @@ class Figures:
     def __init__(self, clients: Iterable[ClientCredentials], *, has_traffic: bool) -> None:
         """Begin at nothing."""
         self.has_traffic = has_traffic
+        self.relays = Relays(0, 0)
+        self._heard: dict[str, float] = {}
         self._by_id = {
             client.client_id: ClientFigures(
                 client, CLIENTS[client.name], Limit(client.messages_per_second, client.burst, client.delay)
@@ -131,19 +160,27 @@ class Figures:
     def add_report(self, encoded: bytes) -> None:
         """Take over how much the integrations wanted to send, as traffic.py prints it."""
         for told in msgspec.json.decode(encoded):
-            self._by_id[told["client_id"]].offers.append((told["at"], told["offered"]))
+            self._by_id[told["client_id"]].add_report(told)
 
     def add_record(self, encoded: str) -> None:
         """Add what one relay process counted in one second, as it stands in the stream."""
         record = msgspec.json.decode(encoded, type=TelemetryRecord)
+        heard_at = self._all_heard_at(record)
         for figures in self._by_id.values():
-            figures.heard_at = max(figures.heard_at, record.ended_at)
+            figures.heard_at = max(figures.heard_at, heard_at)
         for flow in record.flows:
             if flow.direction == TO_PLATFORM and flow.client in self._by_id:
                 self._by_id[flow.client].add_flow(flow, record.ended_at)
         for handshake in record.handshakes:
             if handshake.result != ACCEPTED and handshake.client in self._by_id:
                 self._by_id[handshake.client].refused += handshake.count
+
+    def _all_heard_at(self, record: TelemetryRecord) -> float:
+        """Up to when all relay processes have told. Who fell silent has ended, and is not waited for."""
+        self._heard[record.worker] = record.ended_at
+        oldest = max(self._heard.values()) - SILENT_SECONDS
+        self._heard = {worker: told_at for worker, told_at in self._heard.items() if told_at > oldest}
+        return min(self._heard.values())
 
     def set_stats(self, stats: Mapping[str, Any], now: float) -> None:
         """Take over the platforms' own books at ``now``, in Unix seconds."""

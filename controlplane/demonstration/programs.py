@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from controlplane.demonstration.environment import HOST, PROJECT_DIRECTORY, Demonstration
+from controlplane.demonstration.environment import HOST, LARGEST_PORT, PROJECT_DIRECTORY, Demonstration
 from controlplane.demonstration.processes import Program
 
 STORE_NAMES = ("valkey-server", "redis-server")
@@ -22,19 +22,22 @@ class CannotStart(Exception):
 
 
 def refuse_taken_ports(demonstration: Demonstration) -> None:
-    """See that all three ports are free.
+    """See that all ports are free.
 
     Raises:
         CannotStart: one is not.
     """
-    ports = {
-        "--web-port": demonstration.web_port,
-        "--relay-port": demonstration.relay_port,
-        "--simulator-port": demonstration.simulator_port,
-    }
-    if len(set(ports.values())) < len(ports):
-        raise CannotStart("The ports of web, relay and simulator must differ.")
-    for option, port in ports.items():
+    ports = [
+        ("--web-port", demonstration.web_port),
+        ("--relay-port", demonstration.relay_port),
+        ("--simulator-port", demonstration.simulator_port),
+        *(("--operations-port", port) for port in demonstration.operations_ports),
+    ]
+    if len({port for _, port in ports}) < len(ports):
+        raise CannotStart("The ports of web, relay, simulator and operations must differ.")
+    for option, port in ports:
+        if port > LARGEST_PORT:
+            raise CannotStart(f"{demonstration.workers} ports for operations end at {port}. Choose a lower {option}.")
         if not _is_free(port):
             sentence = f"Port {port} is in use. End what listens there, perhaps another demo, or choose another port:"
             raise CannotStart(f"{sentence} .venv/bin/python manage.py demo {option} NUMBER")
@@ -74,9 +77,12 @@ def web(demonstration: Demonstration) -> Program:
 
 
 def relay(demonstration: Demonstration) -> Program:
-    """One relay process, on Uvicorn."""
-    command = _python("manage.py", "relay", "--host", HOST, "--port", str(demonstration.relay_port))
-    return Program("relay", command, demonstration.log_file("relay"))
+    """One relay process, on Uvicorn, or several with a supervisor; then each has a port for operations."""
+    address = ("--host", HOST, "--port", str(demonstration.relay_port))
+    command = _python("manage.py", "relay", *address, "--processes", str(demonstration.workers))
+    first = demonstration.operations_port if demonstration.workers > 1 else 0
+    operations = {"FLOODGATE_OPERATIONS_PORT": str(first)}
+    return Program("relay", command, demonstration.log_file("relay"), operations)
 
 
 def worker(demonstration: Demonstration) -> Program:

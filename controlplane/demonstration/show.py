@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.live import Live
 
 from controlplane.demonstration.database import limits_in_force
-from controlplane.demonstration.figures import Figures
+from controlplane.demonstration.figures import Figures, Relays
 from controlplane.demonstration.processes import RunningProgram
 from controlplane.demonstration.table import line, screen
 from relay.store.pool import StoreUnavailable
@@ -17,20 +17,27 @@ from relay.store.telemetry_stream import read_records
 
 GATHER_SECONDS = 1.0
 LINE_EVERY = 5  # gatherings, where no terminal shows a table
+HTTP_OK = 200
+ALIVE = aiohttp.ClientTimeout(total=0.5)  # for a relay process; one that died is asked in vain, and holds us up
 
 
 class Gatherer:
     """Asks relays, platforms and the database for what ``figures`` adds up."""
 
-    def __init__(self, figures: Figures, simulator_url: str, http: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, figures: Figures, simulator_url: str, relay_urls: list[str], http: aiohttp.ClientSession
+    ) -> None:
         """Begin now: what the telemetry stream holds from former demos does not count."""
         self.figures = figures
+        self._relay_urls = relay_urls
         self._stats_url = f"{simulator_url}/control/stats"
         self._http = http
         self._position = f"{time.time_ns() // 1_000_000}-0"  # positions begin with the time in milliseconds
 
     async def gather(self) -> None:
         """Take over what came since the last time. Who does not answer is asked again the next time."""
+        alive = await asyncio.gather(*(answers(self._http, f"{url}/livez", ALIVE) for url in self._relay_urls))
+        self.figures.relays = Relays(sum(alive), len(alive))
         try:
             async with self._http.get(self._stats_url) as answer:
                 self.figures.set_stats(await answer.json(), time.time())
@@ -41,6 +48,15 @@ class Gatherer:
         for position, record in entries:
             self._position = position
             self.figures.add_record(record)
+
+
+async def answers(http: aiohttp.ClientSession, url: str, patience: aiohttp.ClientTimeout | None = None) -> bool:
+    """Tell whether a URL answers well, within the session's patience if none is given."""
+    try:
+        async with http.get(url, timeout=patience or http.timeout) as answer:
+            return answer.status == HTTP_OK
+    except (aiohttp.ClientError, TimeoutError):
+        return False
 
 
 async def show(gatherer: Gatherer, traffic: RunningProgram | None, console: Console) -> None:
@@ -64,7 +80,8 @@ async def _show_table(gatherer: Gatherer, console: Console) -> None:
     with Live(console=console, auto_refresh=False) as live:
         while True:
             await gatherer.gather()
-            live.update(screen(figures.rows(), console.width, has_traffic=figures.has_traffic), refresh=True)
+            shown = screen(figures.rows(), figures.relays, console.width, has_traffic=figures.has_traffic)
+            live.update(shown, refresh=True)
             await asyncio.sleep(GATHER_SECONDS)
 
 
@@ -74,5 +91,5 @@ async def _show_lines(gatherer: Gatherer, console: Console) -> None:
         for _ in range(LINE_EVERY):
             await gatherer.gather()
             await asyncio.sleep(GATHER_SECONDS)
-        text = line(figures.rows(), has_traffic=figures.has_traffic)
+        text = line(figures.rows(), figures.relays, has_traffic=figures.has_traffic)
         console.print(text, soft_wrap=True, highlight=False, markup=False)

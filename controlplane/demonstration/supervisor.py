@@ -13,14 +13,13 @@ from controlplane.demonstration.environment import Demonstration, own_store_port
 from controlplane.demonstration.figures import Figures
 from controlplane.demonstration.processes import Crew, ProgramEnded
 from controlplane.demonstration.seed import PLATFORM_CREDENTIALS, platform_credential
-from controlplane.demonstration.show import Gatherer, show
+from controlplane.demonstration.show import Gatherer, answers, show
 from controlplane.demonstration.table import welcome
 
 ENDED, FAILED, CANNOT_START = 0, 1, 2
 START_SECONDS = 90.0  # a cold start on a slow machine compiles all of Django
 STORE_SECONDS = 10.0
 POLL_SECONDS = 0.05
-HTTP_OK = 200
 ORDER_OF_ENDING = (("migration", "traffic"), ("relay",), ("web", "worker", "beat"), ("simulator",), ("valkey",))
 STORE_IS_SILENT = (
     "Redis does not answer at REDIS_URL. Start it, or unset REDIS_URL: then the demo has a Valkey of its own."
@@ -77,7 +76,8 @@ async def _live(demonstration: Demonstration, crew: Crew, console: Console, *, h
         console.print(text, soft_wrap=True, highlight=False, markup=False)
         traffic = await crew.start(programs.traffic(demonstration)) if has_traffic else None
         figures = Figures(credentials.clients, has_traffic=has_traffic)
-        await show(Gatherer(figures, demonstration.simulator_url, http), traffic, console)
+        gatherer = Gatherer(figures, demonstration.simulator_url, demonstration.relay_http_urls, http)
+        await show(gatherer, traffic, console)
 
 
 async def _start(demonstration: Demonstration, crew: Crew, http: aiohttp.ClientSession) -> Credentials:
@@ -92,7 +92,8 @@ async def _start(demonstration: Demonstration, crew: Crew, http: aiohttp.ClientS
     credentials = await asyncio.to_thread(fill, demonstration)  # while those two start
     await _until_answering(http, f"{demonstration.simulator_url}/control/health")
     await _until_answering(http, f"{demonstration.web_url}/readyz")
-    await _until_answering(http, f"{demonstration.relay_http_url}/readyz")
+    for url in demonstration.relay_http_urls:
+        await _until_answering(http, f"{url}/readyz")
     for platform in PLATFORM_CREDENTIALS:
         credential = platform_credential(platform)
         async with http.post(f"{demonstration.simulator_url}/control/credentials", json=credential) as answer:
@@ -123,15 +124,7 @@ async def _until_answering(http: aiohttp.ClientSession, url: str) -> None:
     """
     try:
         async with asyncio.timeout(START_SECONDS):
-            while not await _answers(http, url):  # noqa: ASYNC110 - as above
+            while not await answers(http, url):  # noqa: ASYNC110 - as above
                 await asyncio.sleep(POLL_SECONDS)
     except TimeoutError as error:
         raise programs.CannotStart(f"{url} has not answered well for {START_SECONDS:g} s. The logs say why.") from error
-
-
-async def _answers(http: aiohttp.ClientSession, url: str) -> bool:
-    try:
-        async with http.get(url) as answer:
-            return answer.status == HTTP_OK
-    except (aiohttp.ClientError, TimeoutError):
-        return False

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from controlplane.demonstration.credentials import Credentials
-from controlplane.demonstration.figures import Row
+from controlplane.demonstration.figures import Relays, Row
 
 PLATFORMS = {"genesys": "Genesys", "cxone": "CXone"}
 LEGEND = (
@@ -61,7 +61,12 @@ def headline(rows: Sequence[Row], *, has_traffic: bool) -> str:
     )
 
 
-def screen(rows: Sequence[Row], width: int, *, has_traffic: bool) -> RenderableType:
+def relay_words(relays: Relays) -> tuple[str, ...]:
+    """How many relay processes run; nothing where one is all that there shall be."""
+    return (f"{relays.answering} of {relays.wanted} relay processes answer.",) if relays.wanted > 1 else ()
+
+
+def screen(rows: Sequence[Row], relays: Relays, width: int, *, has_traffic: bool) -> RenderableType:
     """Headline, table and legend for a terminal of so many columns."""
     columns = [column for column in COLUMNS if width >= column.least_width]
     table = Table(box=None, padding=(0, 1), pad_edge=False, header_style="bold")
@@ -71,12 +76,13 @@ def screen(rows: Sequence[Row], width: int, *, has_traffic: bool) -> RenderableT
         table.add_row(Text(f"{tenant}, {PLATFORMS[platform]}", style="dim"))
         for row in clients:
             table.add_row(*(column.cell(row) for column in columns), style="bold" if row.floods else "")
-    return Group(Text(headline(rows, has_traffic=has_traffic), style="bold"), table, Text(LEGEND, style="dim"))
+    head = Text(" ".join((headline(rows, has_traffic=has_traffic), *relay_words(relays))), style="bold")
+    return Group(head, table, Text(LEGEND, style="dim"))
 
 
-def line(rows: Sequence[Row], *, has_traffic: bool) -> str:
+def line(rows: Sequence[Row], relays: Relays, *, has_traffic: bool) -> str:
     """The same in one line, for logs."""
-    return " ".join((headline(rows, has_traffic=has_traffic), *map(_clause, rows)))
+    return " ".join((headline(rows, has_traffic=has_traffic), *relay_words(relays), *map(_clause, rows)))
 
 
 def _clause(row: Row) -> str:

@@ -41,17 +41,20 @@ class Integration:
         self._token_url = credentials.token_url
         self._url = credentials.relay_url + client.path
         self._began = time.monotonic()
-        self._sent = 0
+        self._sent = self._sent_before = 0
+        self._connected_at = 0.0
         self._failures = 0
         self._is_connected = False
 
     def report(self) -> dict[str, object]:
-        """What it wanted to send so far, what it sent, and whether it is connected."""
+        """What it wanted to send so far, what it sent, and since when it has its connection, in Unix seconds."""
         return {
             "client_id": self._client.client_id,
             "at": time.time(),
             "offered": self._offered(),
             "sent": self._sent,
+            "sent_before": self._sent_before,
+            "connected_at": self._connected_at,
             "is_connected": self._is_connected,
         }
 
@@ -76,6 +79,7 @@ class Integration:
             _limit_send_buffer(connection)
             self._failures = 0
             self._is_connected = True
+            self._sent_before, self._connected_at = self._sent, time.time()
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._send_what_is_due(connection))
                 both.create_task(_read(connection))

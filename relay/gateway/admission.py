@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from relay.gateway.authentication import Handshake, Identity
 from relay.protocol.denials import (
@@ -15,34 +15,38 @@ from relay.protocol.denials import (
     not_found,
     scope_missing,
     too_many,
+    unavailable,
     varied,
 )
 from relay.protocol.forwarded import subscriber
+from relay.sharing.entering import NotLetIn
+from relay.sharing.place import Place, ScopeIds
+from relay.sharing.sharing import Sharing
 from relay.store.client_records import ChannelRecord, ClientRecord
 from relay.telemetry.counters import Counters, ThrottleCounter, ThrottleKey
-from relay.throttle.cap import first_full
-from relay.throttle.limiter import FrameLimits, Limiter, SessionLimits
+from relay.throttle.granting import Party
+from relay.throttle.limiter import AnyZone, FrameLimits, Limiter, SessionLimits
 from relay.throttle.policy import SECOND_NS, Beyond, Counted, Direction, PolicySnapshot, Scope, ZonePolicy, ZoneSource
-from relay.throttle.verdict import PASS, Action
-from relay.throttle.zones import ZoneKey, Zones, keyed_zones
+from relay.throttle.verdict import Action
+from relay.throttle.zones import KeyedZone, ZoneKey, Zones, keyed_zones
 
 CAP_RETRY_SECONDS = 5
 ADDRESS_POLICY = "address"
 NOBODY = ("", "", "")  # tenant, client and channel, before a token was read
-ScopeIds = dict[Scope, str]
 FLOWING = (Counted.MESSAGES, Counted.BYTES, Counted.CONTROL_FRAMES)
 
 
 class Admission:
     """The zones and caps of one process, and who may pass them."""
 
-    def __init__(self, address_permits: int, address_burst: int, counters: Counters) -> None:
-        """Count in ``counters`` what is refused or must wait.
+    def __init__(self, address_permits: int, address_burst: int, counters: Counters, sharing: Sharing) -> None:
+        """Count in ``counters`` what is refused or must wait; ``sharing`` has what all processes limit together.
 
         The two figures limit handshakes a second from one address, before any token is looked at.
         """
         self.zones = Zones()
         self._counters = counters
+        self._sharing = sharing
         self._connection_numbers = itertools.count(1)
         self._refusals = itertools.count()
         self._address_policy = ZonePolicy(
@@ -78,38 +82,31 @@ class Admission:
             raise Denied(_too_many(self._address_policy, verdict.wait_ns, self.spread_seconds()))
 
     @asynccontextmanager
-    async def admitted(self, client: ClientRecord, channel: ChannelRecord, address: str) -> AsyncIterator[ScopeIds]:
+    async def admitted(self, client: ClientRecord, channel: ChannelRecord, address: str) -> AsyncIterator[Place]:
         """Charge a handshake to its client's zones and count the connection as open until the end.
-
-        Yields:
-            Whose traffic the connection's is, scope by scope: ``limits`` wants it.
 
         Raises:
             Denied: a zone or cap is used up; nothing was charged or counted.
         """
         policies = effective_policies(client, channel)
-        scope_ids = self._scope_ids(client, channel, address)
-        caps = [self.zones.cap(*keyed) for keyed in keyed_zones(policies, scope_ids, [Counted.OPEN_CONNECTIONS])]
-        full = first_full(caps)
-        if full is not None:
-            self._throttle(client, channel, full.source).refuse(time.monotonic_ns())
-            raise Denied(_connection_limit(full.name, full.limit, self.spread_seconds()))
-        wait_ns = self._charge_handshake(client, channel, scope_ids)
-        for cap in caps:
-            cap.take()
-        try:
+        place = Place(self._scope_ids(client, channel, address))
+        zones = keyed_zones(policies, place.scope_ids, [Counted.HANDSHAKES])
+        caps = keyed_zones(policies, place.scope_ids, [Counted.OPEN_CONNECTIONS])
+        async with AsyncExitStack() as stack:
+            try:
+                entering = self._sharing.entering.entered(client.tenant_id, zones, caps, place.give_up)
+                wait_ns = await stack.enter_async_context(entering)
+            except NotLetIn as refusal:
+                raise Denied(self._denial(client, channel, refusal)) from None
             if wait_ns:
-                await asyncio.sleep(wait_ns / SECOND_NS)
-            yield scope_ids
-        finally:
-            for cap in caps:
-                cap.give_back()
+                await self._wait(client, channel, zones, wait_ns)
+            yield place
 
     def limits(self, client: ClientRecord, channel: ChannelRecord, scope_ids: ScopeIds) -> SessionLimits:
         """The limiters that a connection is held to under the records as they are now."""
         now_ns = time.monotonic_ns()
         keyed = keyed_zones(effective_policies(client, channel), scope_ids, FLOWING)
-        found = [self.zones.zone(*zone, now_ns) for zone in keyed]
+        found = [self._zone(client, channel, zone, now_ns) for zone in keyed]
 
         def zones_of(direction: Direction, *counted: Counted) -> Limiter:
             return Limiter(z for z in found if z.policy.direction is direction and z.policy.counted in counted)
@@ -134,20 +131,31 @@ class Admission:
             Scope.TENANT: client.tenant_id,
         }
 
-    def _charge_handshake(self, client: ClientRecord, channel: ChannelRecord, scope_ids: ScopeIds) -> int:
+    def _zone(self, client: ClientRecord, channel: ChannelRecord, keyed: KeyedZone, now_ns: int) -> AnyZone:
+        """A connection's own zone lives here; the others are shared with all processes, and among clients fairly."""
+        scope = keyed.key.scope
+        if scope is Scope.CONNECTION:
+            return self.zones.zone(keyed.key, keyed.policy, keyed.version, now_ns)
+        party = None if scope is Scope.CLIENT else Party(client.client_id, channel.priority, client.weight)
+        return self._sharing.leasing.zone(client.tenant_id, keyed, party)
+
+    async def _wait(self, client: ClientRecord, channel: ChannelRecord, zones: list[KeyedZone], wait_ns: int) -> None:
+        """Wait for the turn of a handshake that is charged already."""
         now_ns = time.monotonic_ns()
-        keyed = keyed_zones(effective_policies(client, channel), scope_ids, [Counted.HANDSHAKES])
-        limiter = Limiter([self.zones.zone(*zone, now_ns) for zone in keyed])
-        verdict = limiter.admit(now_ns)
-        if verdict is PASS:
-            return 0
-        throttle = self._throttle(client, channel, limiter.decided_by.source)
-        if verdict.action is Action.REJECT:
-            throttle.refuse(now_ns)
-            raise Denied(_too_many(limiter.decided_by.policy, verdict.wait_ns, self.spread_seconds()))
+        throttle = self._throttle(client, channel, _source(zones[0]))
         throttle.hold(now_ns)
-        throttle.let_go(now_ns, now_ns + verdict.wait_ns)  # it is charged already: it will wait for so long
-        return verdict.wait_ns
+        throttle.let_go(now_ns, now_ns + wait_ns)
+        await asyncio.sleep(wait_ns / SECOND_NS)
+
+    def _denial(self, client: ClientRecord, channel: ChannelRecord, refusal: NotLetIn) -> Denial:
+        by, spread_seconds = refusal.by, self.spread_seconds()
+        if by is None:
+            detail = "Limits that relay processes share can't be asked for at the moment."
+            return unavailable("store_unavailable", detail, varied(_seconds(refusal.wait_ns), spread_seconds))
+        self._throttle(client, channel, _source(by)).refuse(time.monotonic_ns())
+        if by.policy.counted is Counted.OPEN_CONNECTIONS:
+            return _connection_limit(by.policy.name, by.policy.permits, spread_seconds)
+        return _too_many(by.policy, refusal.wait_ns, spread_seconds)
 
     def _throttle(self, client: ClientRecord, channel: ChannelRecord, source: ZoneSource) -> ThrottleCounter:
         return self._counters.throttle(ThrottleKey(client.tenant_slug, client.client_id, channel.name, source))
@@ -184,7 +192,7 @@ def channel_for(client: ClientRecord, identity: Identity, handshake: Handshake) 
 
 
 def _too_many(policy: ZonePolicy, wait_ns: int, spread_seconds: int) -> Denial:
-    seconds = -(-wait_ns // SECOND_NS)
+    seconds = _seconds(wait_ns)
     window = max(1, policy.period_ns // SECOND_NS)
     quota = f"q={policy.permits};w={window}"
     return too_many(policy.name, varied(seconds, spread_seconds), quota, f"r=0;t={max(1, seconds)}")
@@ -193,3 +201,11 @@ def _too_many(policy: ZonePolicy, wait_ns: int, spread_seconds: int) -> Denial:
 def _connection_limit(name: str, limit: int, spread_seconds: int) -> Denial:
     quota = f'q={limit};qu="concurrent-requests"'
     return too_many(name, varied(CAP_RETRY_SECONDS, spread_seconds), quota, "r=0")
+
+
+def _seconds(wait_ns: int) -> int:
+    return -(-wait_ns // SECOND_NS)
+
+
+def _source(keyed: KeyedZone) -> ZoneSource:
+    return ZoneSource(keyed.key.policy_id, keyed.version, keyed.key.name)

@@ -1,13 +1,14 @@
 """What runs beside the connections of one relay process, from its start to its end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import structlog
 
 from relay.gateway.worker import Worker
 from relay.protocol.close_codes import CloseCode, close_reason
+from relay.sharing.ending import end_tasks
 from relay.telemetry.flush import flush_every_second
 
 log = structlog.get_logger()
@@ -15,7 +16,6 @@ SWEEP_SECONDS = 10.0
 INSPECT_SECONDS = 1.0
 INSPECTED_A_TURN = 256
 CLOSED_A_SECOND = 16  # where memory is short: those whose buffers are the largest
-CANCEL_AGAIN_SECONDS = 0.5
 
 
 @asynccontextmanager
@@ -24,10 +24,13 @@ async def running_worker() -> AsyncIterator[Worker]:
     worker = Worker()
     tasks = [
         asyncio.create_task(worker.policies.follow(), name="follow announcements"),
-        asyncio.create_task(flush_every_second(worker.redis, worker.counters), name="flush counters"),
+        asyncio.create_task(worker.policies.confirm(), name="confirm versions"),
+        asyncio.create_task(flush_every_second(worker.redis, worker.name, worker.counters), name="flush counters"),
         asyncio.create_task(inspect_sessions(worker), name="inspect sessions"),
         asyncio.create_task(watch_memory(worker), name="watch memory"),
         asyncio.create_task(sweep_zones(worker), name="sweep zones"),
+        asyncio.create_task(worker.sharing.beat(), name="say that the process is alive"),
+        asyncio.create_task(worker.sharing.entering.say_for_ever(), name="say what is held"),
         asyncio.create_task(worker.watchdog.beat(), name="beat for the watchdog"),
     ]
     for task in tasks:
@@ -38,7 +41,7 @@ async def running_worker() -> AsyncIterator[Worker]:
         await end_tasks(tasks)
         await worker.platform_tokens.aclose()
         await worker.http.close()
-        await worker.redis.aclose()
+        await worker.sharing.aclose()
 
 
 async def inspect_sessions(worker: Worker) -> None:
@@ -69,15 +72,6 @@ async def sweep_zones(worker: Worker) -> None:
     while True:
         await asyncio.sleep(SWEEP_SECONDS)
         worker.admission.forget_those_at_rest()
-
-
-async def end_tasks(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Cancel until all have ended: in Python 3.11, asyncio.wait_for loses a cancellation that comes as it completes."""
-    pending = set(tasks)
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_SECONDS)
 
 
 def _tell_if_it_failed(task: asyncio.Task[None]) -> None:

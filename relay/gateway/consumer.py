@@ -45,16 +45,17 @@ class RelayConsumer(AsyncConsumer):
             offers, spread = _offers(handshake), worker.admission.spread_seconds()
             async with (
                 worker.here(identity),
-                worker.admission.admitted(client, channel, handshake.address) as scope_ids,
+                worker.admission.admitted(client, channel, handshake.address) as place,
                 platform_link(worker.platform_tokens, channel, offers, spread) as link,
             ):
                 await send(_acceptance(link))
-                limits = worker.admission.limits(client, channel, scope_ids)
+                limits = worker.admission.limits(client, channel, place.scope_ids)
                 session = Session(link, limits, _flow(client, identity, channel.name), worker.around)
                 take_over(session.client)
                 session.begin()
+                place.begin(session)
                 worker.counters.handshakes[*whose, ACCEPTED] += 1
-                with worker.connected(Connection(identity, client, channel.name, scope_ids, session)):
+                with worker.connected(Connection(identity, client, channel.name, place.scope_ids, session)):
                     await session.ended()
         except Denied as denied:
             worker.counters.handshakes[*whose, denied.denial.code] += 1

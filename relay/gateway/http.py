@@ -17,6 +17,7 @@ from relay.telemetry.metrics import CONTENT_TYPE, ProcessState, metrics_page
 
 log = structlog.get_logger()
 WEBSOCKET_PATHS = "/v2/websocket/", "/realtime/"
+READING = "GET", "HEAD"
 TOKEN_PATH = "/oauth/token"  # noqa: S105
 BODY_SECONDS = 5.0  # for the whole of it
 LARGEST_TOKEN_REQUEST_BYTES = 16 * 1024
@@ -32,10 +33,35 @@ class SenderLeft(Exception):
 async def http_door(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one ASGI HTTP scope."""
     worker: Worker = scope["state"]["worker"]
-    path, method = scope["path"].rstrip("/"), scope["method"]
+    path, is_read = scope["path"].rstrip("/"), scope["method"] in READING
     if path == TOKEN_PATH:
         await _forward_token_request(worker, scope, receive, send)
-    elif method not in ("GET", "HEAD"):
+    elif is_read and path.startswith(WEBSOCKET_PATHS):
+        await _refuse(send, upgrade_required())
+    else:
+        others = "The relay answers WebSocket paths, /oauth/token, /livez, /readyz and /metrics."
+        await _tell(scope, send, others)
+
+
+async def operations_door(scope: Scope, _receive: Receive, send: Send) -> None:
+    """Answer one ASGI HTTP scope of the port for operations.
+
+    Each connection has one answer: on a lasting one, a scraper would stay with a process that drains.
+    """
+
+    async def send_and_close(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"].append((b"connection", b"close"))
+        await send(message)
+
+    await _tell(scope, send_and_close, "This port answers /livez, /readyz and /metrics. Clients connect to another.")
+
+
+async def _tell(scope: Scope, send: Send, others: str) -> None:
+    """Answer what operations ask, and say of all else that it is not here: ``others`` says what is."""
+    worker: Worker = scope["state"]["worker"]
+    path = scope["path"].rstrip("/")
+    if scope["method"] not in READING:
         await _answer(send, 405, JSON, b'{"detail": "Only GET is answered here."}', [(b"allow", b"GET, HEAD")])
     elif path == "/livez":
         await _answer(send, 200, JSON, b'{"status": "ok"}')
@@ -43,16 +69,21 @@ async def http_door(scope: Scope, receive: Receive, send: Send) -> None:
         await _answer_readiness(worker, send)
     elif path == "/metrics":
         await _answer(send, 200, CONTENT_TYPE, metrics_page(worker.counters, _state(worker)))
-    elif path.startswith(WEBSOCKET_PATHS):
-        await _refuse(send, upgrade_required())
     else:
-        detail = "The relay answers WebSocket paths, /oauth/token, /livez, /readyz and /metrics."
-        await _answer(send, 404, JSON, json.dumps({"detail": detail}).encode())
+        await _answer(send, 404, JSON, json.dumps({"detail": others}).encode())
 
 
 def _state(worker: Worker) -> ProcessState:
+    shared = worker.sharing.figures
     return ProcessState(
-        worker.watchdog.longest_lag_seconds, worker.resources.memory_bytes, worker.is_draining, dropped_log_lines()
+        loop_lag_seconds=worker.watchdog.longest_lag_seconds,
+        memory_bytes=worker.resources.memory_bytes,
+        is_draining=worker.is_draining,
+        log_lines_dropped=dropped_log_lines(),
+        relay_processes=shared.workers,
+        lease_round_trips=shared.round_trips,
+        tenants_alone=len(shared.away),
+        generations_lost=shared.generations_lost,
     )
 
 

@@ -18,6 +18,7 @@ from relay.protocol.denials import Denied, token_invalid, unavailable
 from relay.store.announcements import EVERY_TENANT, changed_tenants
 from relay.store.client_records import ClientRecord, RecordsMissing, load_record
 from relay.store.pool import RedisOnLoop, StoreUnavailable
+from relay.store.receipts import Receipts
 from relay.store.revocations import load_revoked_tokens
 from tenants.snapshots import publish_records
 
@@ -46,14 +47,15 @@ class Connected(Protocol):
 class Policies:
     """Client records and revocations as last heard, and who must be told when they change."""
 
-    def __init__(self, redis_on_loop: RedisOnLoop, connected: Connected) -> None:
-        """Tell ``connected`` after a tenant's records were loaded again."""
+    def __init__(self, redis_on_loop: RedisOnLoop, worker: str, connected: Connected) -> None:
+        """Tell ``connected`` after a tenant's records were loaded again, and the store what ``worker`` enforces."""
         self._redis = redis_on_loop
         self._connected = connected
         self._records: dict[ClientKey, ClientRecord] = {}
         self._revoked: dict[str, frozenset[str]] = {}
         self._loading: WeakValueDictionary[ClientKey, asyncio.Lock] = WeakValueDictionary()
-        self._changed: set[str] = set()  # tenants whose reload has not begun
+        self._changed: dict[str, str] = {}  # tenants whose reload has not begun, and the last announcement of each
+        self._receipts = Receipts(redis_on_loop, worker)
         self._rebuilding: dict[str, asyncio.Task[None]] = {}
 
     async def client_of(self, identity: Identity) -> ClientRecord:
@@ -86,41 +88,56 @@ class Policies:
     async def follow(self) -> None:
         """Load again what is announced as changed, for ever."""
         async with asyncio.TaskGroup() as reloads:
-            async for tenant_id in changed_tenants():
-                known = {tenant for tenant, _ in self._records}
+            async for tenant_id, entry_id in changed_tenants():
+                known = {tenant for tenant, _ in (*self._records, *self._loading)}
+                if tenant_id == EVERY_TENANT:
+                    self._receipts.begin(entry_id, known)
+                elif tenant_id not in known:
+                    self._receipts.apply(tenant_id, entry_id, {})
                 for tenant in known if tenant_id == EVERY_TENANT else known & {tenant_id}:
                     if tenant not in self._changed:
-                        self._changed.add(tenant)
                         reloads.create_task(self._reload_until_done(tenant), name=f"reload of {tenant}")
+                    self._changed[tenant] = entry_id
+
+    async def confirm(self) -> None:
+        """Say which versions are enforced, for ever. Apart from ``follow``: nothing waits for it."""
+        await self._receipts.send_for_ever()
 
     async def _reload_until_done(self, tenant_id: str) -> None:
         """Try until it succeeds, or until a later announcement has somebody else try."""
         while tenant_id in self._changed:
-            self._changed.discard(tenant_id)  # what is announced from here on is another change
+            entry_id = self._changed.pop(tenant_id)  # what is announced from here on is another change
             try:
-                await self._reload(tenant_id)
+                versions = await self._reload(tenant_id)
             except UNAVAILABLE as error:
                 log.warning("reload_failed", tenant=tenant_id, error=type(error).__name__)
                 if tenant_id in self._changed:
                     return
-                self._changed.add(tenant_id)
+                self._changed[tenant_id] = entry_id
                 await asyncio.sleep(RELOAD_RETRY_SECONDS)
             else:
+                self._receipts.apply(tenant_id, entry_id, versions)
                 return
 
-    async def _reload(self, tenant_id: str) -> None:
+    async def _reload(self, tenant_id: str) -> dict[str, int]:
+        """Load again what is held, and answer to which version of each policy clients are held now."""
         started = time.monotonic()
-        connected = self._connected.clients_of(tenant_id)
+        versions: dict[str, int] = {}
+        loading = {client for tenant, client in self._loading if tenant == tenant_id}  # perhaps what was there before
+        connected = self._connected.clients_of(tenant_id) | loading
         for tenant, client_id in list(self._records):
             if tenant == tenant_id and client_id not in connected:
                 del self._records[tenant, client_id]  # loaded again when somebody comes
         for client_id in connected:
-            await self._load(tenant_id, client_id, again=True)
+            record = await self._load(tenant_id, client_id, again=True)
+            for policy_id, version in (record.versions() if record else {}).items():
+                versions[policy_id] = min(version, versions.get(policy_id, version))
         if connected:
             self._connected.apply_change(tenant_id)
             log.info(
                 "control_data_reloaded", tenant=tenant_id, clients=len(connected), seconds=time.monotonic() - started
             )
+        return versions
 
     async def _load(self, tenant_id: str, client_id: str, *, again: bool) -> ClientRecord | None:
         """One at a time for a client: of many handshakes at once the first loads, and an older answer never wins."""

@@ -1,4 +1,4 @@
-"""The relay's ASGI application: which path leads to which door, and what lives as long as the process."""
+"""The relay's ASGI applications: which path leads to which door, and what lives as long as the process."""
 
 from contextlib import AsyncExitStack
 from typing import Any
@@ -8,7 +8,7 @@ from django.urls import re_path
 
 from relay.gateway.background import running_worker
 from relay.gateway.consumer import Receive, RelayConsumer, Scope, Send, unknown_path
-from relay.gateway.http import http_door
+from relay.gateway.http import http_door, operations_door
 
 CHANNEL = r"(?P<channel>[a-z0-9][a-z0-9_-]{0,63})"
 TENANT = r"(?P<tenant>[a-z0-9-]{1,64})"
@@ -34,3 +34,4 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 application = ProtocolTypeRouter({"websocket": URLRouter(websocket_paths), "http": http_door, "lifespan": lifespan})
+operations = ProtocolTypeRouter({"websocket": unknown_path, "http": operations_door})  # on a port of its own

@@ -9,7 +9,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from types import FrameType
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import uvicorn
 from django.conf import settings
@@ -25,6 +25,13 @@ BACKLOG = 2048
 SHUTDOWN_SECONDS = 5
 Application = Callable[..., Awaitable[None]]
 TakeOver = Callable[[asyncio.Protocol], None]
+
+
+class Operations(NamedTuple):
+    """What answers operations, and where: a port of this process alone, without TLS or a proxy's header."""
+
+    application: Application
+    listener: socket.socket
 
 
 def take_over_extension(scope: dict[str, Any]) -> TakeOver:
@@ -50,6 +57,7 @@ class RelayServer(uvicorn.Server):
         self.tls = tls_context()
         self.front: FrontDoor | None = None
         self.lifeline: socket.socket | None = None  # to the supervisor, where there is one
+        self.operations: Operations | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start as Uvicorn does, then say so."""
@@ -59,6 +67,8 @@ class RelayServer(uvicorn.Server):
             self.front = FrontDoor(sockets[0], self.tls, self._make_door)
         else:
             await super().startup(sockets)
+        if self.operations is not None:
+            self.servers.append(await self._open_for(self.operations))
         if self.lifeline is not None:
             self.lifeline.sendall(READY)
             asyncio.get_running_loop().add_reader(self.lifeline, self._end_with_supervisor)
@@ -74,7 +84,8 @@ class RelayServer(uvicorn.Server):
             await self._accept_no_more()
         await drain(self.lifespan.state["worker"], self.drain_seconds, self.hurry)
         await self._accept_no_more()
-        await super().shutdown(sockets)
+        own = [self.operations.listener] if self.operations is not None else []
+        await super().shutdown([*(sockets or []), *own])
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End; told a second time, do not spread the closes any further."""
@@ -87,6 +98,16 @@ class RelayServer(uvicorn.Server):
             server.close()
         if self.front is not None:
             await self.front.aclose()
+
+    async def _open_for(self, operations: Operations) -> asyncio.Server:
+        """Let operations in at the same door, with its deadlines, but into an application of their own."""
+        config = _config(operations.application)
+        config.load()
+
+        def make_door() -> ClientDoor:
+            return ClientDoor(config, self.server_state, self.lifespan.state)
+
+        return await asyncio.get_running_loop().create_server(make_door, sock=operations.listener, backlog=BACKLOG)
 
     def _make_door(self) -> ClientDoor:
         return ClientDoor(self.config, self.server_state, self.lifespan.state)
@@ -120,12 +141,17 @@ def listening_socket(host: str, port: int, receive_buffer_bytes: int) -> socket.
     return listener
 
 
-def serve(application: Application, listener: socket.socket, lifeline: socket.socket | None = None) -> None:
+def serve(
+    application: Application,
+    listener: socket.socket,
+    operations: Operations | None = None,
+    lifeline: socket.socket | None = None,
+) -> None:
     """Run the relay on ``listener`` until SIGTERM or SIGINT, or until a supervisor at ``lifeline`` is gone."""
     gc.collect()
     gc.freeze()  # what lives as long as the process is not looked through again and again: 3 % of a handshake
     server = relay_server(application)
-    server.lifeline = lifeline
+    server.operations, server.lifeline = operations, lifeline
     server.run(sockets=[listener])
 
 
@@ -146,7 +172,11 @@ def tls_context() -> ssl.SSLContext | None:
 
 def relay_server(application: Application) -> RelayServer:
     """Uvicorn with all that the relay needs of it; it ends when ``should_exit`` is set."""
-    config = uvicorn.Config(
+    return RelayServer(_config(application), settings.DRAIN_SECONDS)
+
+
+def _config(application: Application) -> uvicorn.Config:
+    return uvicorn.Config(
         application,
         loop="uvloop",
         http=cast("Any", ClientDoor),  # typed as one of Uvicorn's own classes
@@ -160,4 +190,3 @@ def relay_server(application: Application) -> RelayServer:
         backlog=BACKLOG,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
-    return RelayServer(config, settings.DRAIN_SECONDS)

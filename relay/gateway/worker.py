@@ -5,21 +5,21 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
-import aiohttp
 from django.conf import settings
 
-from relay.gateway.admission import Admission, ScopeIds
+from relay.gateway.admission import Admission
 from relay.gateway.authentication import Identity, TokenVerifier
 from relay.gateway.policies import ClientKey, Policies
 from relay.process.resources import Resources
 from relay.process.watchdog import Watchdog
 from relay.protocol.close_codes import CloseCode, close_reason
+from relay.sharing.place import ScopeIds
+from relay.sharing.sharing import Sharing
 from relay.splicing.bounds import Bounds
 from relay.splicing.session import Session, Surroundings
 from relay.store.client_records import ClientRecord
-from relay.store.pool import on_loop
 from relay.telemetry.counters import Counters
-from relay.upstream.tokens import PlatformTokens
+from relay.upstream.tokens import PlatformTokens, http_session
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,15 +38,16 @@ class Worker:
 
     def __init__(self) -> None:
         """Make all parts; background.py starts and ends what runs beside the connections."""
-        self.redis = on_loop()
-        self.http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10, connect=5))
-        self.verifier = TokenVerifier(settings.VERIFICATION_KEY, settings.WEB_URL)
-        self.policies = Policies(self.redis, self)
         self.counters = Counters()
+        self.around = Surroundings(self.counters, _bounds())
+        self.sharing = Sharing(self.around.room)
+        self.name, self.redis = self.sharing.worker, self.sharing.redis
+        self.http = http_session()
+        self.verifier = TokenVerifier(settings.VERIFICATION_KEY, settings.WEB_URL)
+        self.policies = Policies(self.redis, self.name, self)
         self.platform_tokens = PlatformTokens(self.http, self.counters.platform_faults)
         address_limit = settings.ADDRESS_HANDSHAKE_PERMITS, settings.ADDRESS_HANDSHAKE_BURST
-        self.admission = Admission(*address_limit, self.counters)
-        self.around = Surroundings(self.counters, _bounds())
+        self.admission = Admission(*address_limit, self.counters, self.sharing)
         self.resources = Resources(settings.MEMORY_LIMIT_BYTES)
         self.watchdog = Watchdog()
         self.connections: set[Connection] = set()

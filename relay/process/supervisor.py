@@ -20,7 +20,7 @@ READY_SECONDS = 60.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
 HEALTHY_SECONDS = 30.0  # a child that lived for longer was no failed start
 READY = b"ready"
-Command = Callable[[int, int], Sequence[str]]  # from the file descriptors of the socket and of the lifeline
+Command = Callable[[Sequence[int]], Sequence[str]]  # from the file descriptors that a child inherits
 
 
 @dataclass(slots=True)
@@ -35,10 +35,26 @@ class Child:
 class Supervisor:
     """Keeps ``processes`` children until it is told to end."""
 
-    def __init__(self, command: Command, listener: socket.socket, processes: int, end_seconds: float) -> None:
-        """``command`` starts a child; ``end_seconds`` is how long one may take to end before it is killed."""
+    def __init__(
+        self,
+        command: Command,
+        listener: socket.socket,
+        processes: int,
+        end_seconds: float,
+        operations: Sequence[socket.socket] = (),
+    ) -> None:
+        """Take what all children share, and what each place has of its own.
+
+        Args:
+            command: starts a child that inherits ``listener``, its lifeline, and its place's socket of ``operations``.
+            listener: where all children accept clients.
+            processes: how many places there are.
+            end_seconds: how long a child may take to end before it is killed.
+            operations: one listening socket a place, or none at all. Whoever holds the place accepts there.
+        """
         self._command = command
         self._listener = listener
+        self._operations = operations
         self._end_seconds = end_seconds
         self._children: list[Child | None] = [None] * processes
         self._ending = asyncio.Event()
@@ -62,7 +78,7 @@ class Supervisor:
             began, status = time.monotonic(), None
             async with self._changing:
                 if self._children[place] is None and not self._ending.is_set():
-                    self._children[place] = await self._start()
+                    self._children[place] = await self._start(place)
             while (child := self._children[place]) is not None:  # a replacement takes the place while we wait
                 status = await child.process.wait()
                 if child is self._children[place]:
@@ -73,11 +89,12 @@ class Supervisor:
             log.error("relay_process_ended", place=place, status=status, restarts_in_seconds=pause_seconds)
             await asyncio.sleep(pause_seconds)
 
-    async def _start(self) -> Child:
+    async def _start(self, place: int) -> Child:
         ours, theirs = socket.socketpair()
         with theirs:
-            handed = (self._listener.fileno(), theirs.fileno())
-            process = await asyncio.create_subprocess_exec(*self._command(*handed), pass_fds=handed)
+            sockets = (self._listener, theirs, *self._operations[place : place + 1])
+            handed = [each.fileno() for each in sockets]
+            process = await asyncio.create_subprocess_exec(*self._command(handed), pass_fds=handed)
         reader, writer = await asyncio.open_connection(sock=ours)
         if self._ending.is_set():  # the signal came while it was being started
             process.terminate()
@@ -93,7 +110,7 @@ class Supervisor:
 
     async def _replace(self, place: int) -> bool:
         async with self._changing:
-            new = await self._start()
+            new = await self._start(place)
             is_ready = await _becomes_ready(new)
             if is_ready:
                 former, self._children[place] = self._children[place], new

@@ -4,8 +4,8 @@ from typing import Protocol, TypeVar
 
 from relay.protocol.frames import ProtocolViolation
 from relay.telemetry.counters import ThrottleCounter
+from relay.throttle.limiter import AnyZone
 from relay.throttle.verdict import Verdict
-from relay.throttle.zone import Zone
 
 Side_contra = TypeVar("Side_contra", contravariant=True)
 
@@ -13,7 +13,7 @@ Side_contra = TypeVar("Side_contra", contravariant=True)
 class Ends(Protocol[Side_contra]):
     """A session, as its sides see it."""
 
-    def throttle_by(self, zone: Zone) -> ThrottleCounter:
+    def throttle_by(self, zone: AnyZone) -> ThrottleCounter:
         """Where to count what ``zone`` does to this connection."""
 
     def side_violated(self, side: Side_contra, violation: ProtocolViolation) -> None:

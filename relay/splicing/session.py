@@ -10,10 +10,9 @@ from relay.splicing.bounds import Bounds
 from relay.splicing.splice import Splice
 from relay.splicing.waiting import Stop, WaitingRoom
 from relay.telemetry.counters import NS_PER_MS, Counters, Flow, ThrottleCounter, ThrottleKey
-from relay.throttle.limiter import SessionLimits
+from relay.throttle.limiter import AnyZone, SessionLimits
 from relay.throttle.policy import SECOND_NS
 from relay.throttle.verdict import Verdict
-from relay.throttle.zone import Zone
 from relay.upstream.faults import Phase
 from relay.upstream.link import Link
 
@@ -119,7 +118,7 @@ class Session:
             return
         self._end(code, reason, GOING_AWAY, reason)
 
-    def throttle_by(self, zone: Zone) -> ThrottleCounter:
+    def throttle_by(self, zone: AnyZone) -> ThrottleCounter:
         """Where to count what ``zone`` does to this connection."""
         flow = self._flow
         return self._counters.throttle(ThrottleKey(flow.tenant, flow.client, flow.channel, zone.source))

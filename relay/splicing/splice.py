@@ -23,9 +23,9 @@ class Splice(asyncio.Protocol):
     """Reads one socket and writes to the other. The other one's Splice is its ``peer``."""
 
     # Without slots each connection takes 3 KiB more.
-    _STATE = "_admit_run _asked_in_vain _counter _header _held _is_ending _is_lost _is_unreadable _last_words _limits"
+    _STATE = "_admit_run _asked_in_vain _counter _header _is_ending _is_lost _is_unreadable _last_words _limits"
     _PARTS = "_passing_bytes _rest _room _scanner _session _stops _write_to_peer peer throttled_since_ns transport"
-    __slots__ = (*_STATE.split(), *_PARTS.split(), "skipped_bytes", "full_since_ns", "was_heard")
+    __slots__ = (*_STATE.split(), *_PARTS.split(), "held", "skipped_bytes", "full_since_ns", "was_heard")
 
     transport: asyncio.Transport
     peer: "Splice"
@@ -39,21 +39,16 @@ class Splice(asyncio.Protocol):
         room: WaitingRoom,
     ) -> None:
         """Walk with ``scanner``, admit by ``limits``, count in ``counter``, wait in ``room``."""
-        self._session = session
-        self._scanner = scanner
+        self._session, self._scanner, self._counter, self._room = session, scanner, counter, room
         self._follow(limits)
-        self._counter = counter
-        self._room = room
         self._stops = Stop(0)
-        self._passing_bytes = 0  # of a frame that is on its way, still to come
+        self._passing_bytes = self.skipped_bytes = 0  # passing: of a frame that is on its way, still to come
         self._rest = b""  # read, and not walked yet: another's turn came first
-        self._held: Held | None = None
+        self.held: Held | None = None
         self._asked_in_vain = False  # its turn came while the peer was full
         self.throttled_since_ns = self.full_since_ns = 0  # full: over its high-water mark, read too slowly
         self.was_heard = False  # since somebody last looked
-        self._is_ending = self._is_lost = False
-        self._is_unreadable = False  # no Close frame is looked for in what comes
-        self.skipped_bytes = 0
+        self._is_ending = self._is_lost = self._is_unreadable = False  # unreadable: no Close frame is looked for
         self._last_words = self._header = b""  # the header is an incomplete one
 
     @property
@@ -122,26 +117,27 @@ class Splice(asyncio.Protocol):
 
     def ask_again(self, now_ns: int) -> None:
         """Judge the held frame once more: it is first in its line."""
-        if (held := self._held) is None:
+        if (held := self.held) is None:
             return
         held.zone = None
         if self._stops & Stop.PEER_FULL:
             self._asked_in_vain = True
             return
         limiter = self._limits[held.kind]
-        verdict = limiter.admit_waiting(now_ns, held.payload_bytes, held.arrived_ns, self.throttled_since_ns)
+        since_ns = self.throttled_since_ns or now_ns
+        verdict = limiter.admit_waiting(now_ns, held.payload_bytes, held.arrived_ns, since_ns)
         if verdict.action is Action.CLOSE:
             self._session.throttle_by(limiter.decided_by).close(now_ns)
             self._session.side_exceeded(verdict)
         elif verdict is not PASS:
-            self._join_line(held, limiter)
+            self._join_line(held, limiter, now_ns)
         else:
             self._release(held, now_ns)
 
     def adopt(self, limits: FrameLimits) -> None:
         """Go on under another version of the policy; a held frame is judged by it at once."""
         self._follow(limits)
-        if self._held is not None:
+        if self.held is not None:
             self._leave_line()
             self.ask_again(time.monotonic_ns())
 
@@ -168,7 +164,7 @@ class Splice(asyncio.Protocol):
         What comes after that frame is read on only to find the endpoint's own Close frame: a socket closed over
         unread bytes is reset, and its endpoint would never see ours.
         """
-        held, rest = self._held, self._rest
+        held, rest = self.held, self._rest
         self._forget_held()
         self._rest = b""
         self._is_ending = True
@@ -251,20 +247,15 @@ class Splice(asyncio.Protocol):
         self._room.take_turn(self)
 
     def _hold(self, chunk: bytes, at: int, length: int, now_ns: int) -> None:
-        scanner, limiter = self._scanner, self._limits[self._scanner.kind]
-        throttle = self._session.throttle_by(limiter.decided_by)
-        throttle.hold(now_ns)
-        self._held = Held(chunk, at, length, scanner.kind, scanner.payload_bytes, now_ns, throttle)
-        if not self.throttled_since_ns:
-            self.throttled_since_ns = now_ns
-        self._counter.waiting += 1
+        scanner = self._scanner
+        self.held = Held(chunk, at, length, scanner.kind, scanner.payload_bytes, now_ns)
         self.stop(Stop.THROTTLED)
-        self._join_line(self._held, limiter)
+        self._join_line(self.held, self._limits[scanner.kind], now_ns)
 
     def _release(self, held: Held, now_ns: int) -> None:
         self._forget_held()
         if held.kind is FrameKind.MESSAGE:
-            self._counter.passed_after(now_ns - held.arrived_ns)
+            self._counter.passed_after(now_ns - held.arrived_ns, was_throttled=held.throttle is not None)
         self._stops &= ~Stop.THROTTLED
         self._walk(held.chunk, held.at, held.at + held.length, now_ns)
         self._read_on()
@@ -279,22 +270,29 @@ class Splice(asyncio.Protocol):
         self._tell_if_over()
 
     def _tell_if_over(self) -> None:
-        if self._is_lost and self._held is None and not self._rest:
+        if self._is_lost and self.held is None and not self._rest:
             self._is_lost = False
             self._session.side_lost(self)
 
-    def _join_line(self, held: Held, limiter: Limiter) -> None:
+    def count_if_throttled(self, now_ns: int) -> None:
+        """Count the held message from now on if it waits for its zone's rate."""
+        if self.held is not None and self.held.begins_to_count(now_ns, self._session.throttle_by):
+            self._counter.waiting += 1
+            self.throttled_since_ns = self.throttled_since_ns or self.held.arrived_ns
+
+    def _join_line(self, held: Held, limiter: Limiter, now_ns: int) -> None:
         held.zone = limiter.decided_by
+        self.count_if_throttled(now_ns)
         self._room.join(held.zone, self)
 
     def _leave_line(self) -> None:
-        if self._held is not None and self._held.zone is not None:
-            self._room.leave(self._held.zone, self)
-            self._held.zone = None
+        if self.held is not None and self.held.zone is not None:
+            self._room.leave(self.held.zone, self)
+            self.held.zone = None
 
     def _forget_held(self) -> None:
         self._leave_line()
-        if (held := self._held) is not None:
+        held, self.held = self.held, None
+        if held is not None and held.throttle is not None:
             held.throttle.let_go(held.arrived_ns, time.monotonic_ns())
-            self._held = None
             self._counter.waiting -= 1

@@ -5,7 +5,7 @@ A stream rather than pub/sub: a reader that was cut off goes on where it stopped
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import cast
+from typing import NamedTuple, cast
 
 import redis.asyncio
 
@@ -13,6 +13,7 @@ from relay.store import keys
 from relay.store.pool import StoreUnavailable, blocking, on_loop
 
 KEPT = 4096  # a reader that is further behind reloads everything
+READ_AT_ONCE = 256  # more would keep an event loop busy
 BLOCK_MILLISECONDS = 500
 RETRY_SECONDS = 0.25
 EVERY_TENANT = "*"
@@ -20,17 +21,42 @@ BEGINNING = "0-0"
 Entry = tuple[str, dict[str, str]]
 
 
-def announce(tenant_id: str) -> None:
-    """Say that the control data of a tenant changed and relays must load it again.
+class Announcement(NamedTuple):
+    """A tenant whose control data changed, and the entry of the stream that says so: its id begins with the time."""
+
+    tenant_id: str
+    entry_id: str
+
+
+def announce(tenant_id: str) -> str:
+    """Say that the control data of a tenant changed and relays must load it again; answers the entry's id.
 
     Raises:
         StoreUnavailable: Redis did not answer; relays will hear of it from the next announcement.
     """
-    blocking().xadd(keys.announcements(), {"tenant": tenant_id}, maxlen=KEPT, approximate=True)
+    entry_id = blocking().xadd(keys.announcements(), {"tenant": tenant_id}, maxlen=KEPT, approximate=True)
+    return cast(str, entry_id)
 
 
-async def changed_tenants() -> AsyncIterator[str]:
-    """Yield the id of each tenant that is announced from now on, for ever.
+async def announced_tenants(redis_on_loop: redis.asyncio.Redis) -> set[str]:
+    """The tenants of all announcements that are kept.
+
+    Raises:
+        StoreUnavailable: Redis did not answer.
+    """
+    tenant_ids: set[str] = set()
+    position = "-"
+    while True:
+        answer = await redis_on_loop.xrange(keys.announcements(), position, count=READ_AT_ONCE)
+        entries = cast("list[Entry]", answer)
+        tenant_ids.update(fields["tenant"] for _, fields in entries if "tenant" in fields)
+        if len(entries) < READ_AT_ONCE:
+            return tenant_ids
+        position = f"({entries[-1][0]}"
+
+
+async def changed_tenants() -> AsyncIterator[Announcement]:
+    """Yield each tenant that is announced from now on, for ever.
 
     Yields ``EVERY_TENANT`` at the start, when Redis came back, and when announcements were missed:
     the listener loads again what it holds.
@@ -42,10 +68,10 @@ async def changed_tenants() -> AsyncIterator[str]:
             try:
                 if not position:
                     position = await _last_position(connection)
-                    yield EVERY_TENANT
+                    yield Announcement(EVERY_TENANT, position)
                 for entry_id, fields in await _entries_after(connection, position):
                     position = entry_id
-                    yield fields.get("tenant", EVERY_TENANT)
+                    yield Announcement(fields.get("tenant", EVERY_TENANT), entry_id)
                 if await _was_lost(connection, position):
                     position = ""
             except (StoreUnavailable, UnicodeDecodeError):  # away, or somebody else wrote here

@@ -8,6 +8,7 @@ import redis.asyncio
 
 from relay.store import keys
 from relay.store.pool import answer_to, blocking
+from relay.throttle.fairness import Priority
 from relay.throttle.policy import PolicyRefused, PolicySnapshot
 
 Fields = dict[bytes | bytearray | memoryview | str | int | float, bytes | bytearray | memoryview | str | int | float]
@@ -44,6 +45,7 @@ class ChannelRecord(msgspec.Struct, frozen=True, kw_only=True):
     platform_channel: str
     scope: str
     platform_connection: PlatformConnectionRecord
+    priority: Priority = Priority.NORMAL
     policies: tuple[PolicySnapshot, ...] = ()
 
 
@@ -60,7 +62,15 @@ class ClientRecord(msgspec.Struct, frozen=True, kw_only=True):
     tokens_valid_from: float  # Unix seconds; tokens issued before are revoked
     channels: tuple[ChannelRecord, ...]
     tenant_channels: tuple[str, ...]  # names of all the tenant's channels: 403 differs from 404
+    weight: int = 1  # of its share, where clients want more of a limit than there is
     policies: tuple[PolicySnapshot, ...] = ()
+
+    def versions(self) -> dict[str, int]:
+        """The published versions that hold the client on any of its channels, by the policies' ids."""
+        policies = [*self.policies]
+        for channel in self.channels:
+            policies += [*channel.policies, *channel.platform_connection.policies]
+        return {policy.policy_id: policy.version for policy in policies if policy.version}
 
 
 class RecordsMissing(LookupError):

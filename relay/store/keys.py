@@ -1,5 +1,7 @@
 """The name of every key in Redis. Keys of one tenant share a hash tag, so that Redis Cluster keeps them together."""
 
+from relay.throttle.zones import ZoneKey
+
 
 def clients(tenant_id: str) -> str:
     """Hash: a client's id to its ClientRecord as JSON. Without an end: rebuilt from the database."""
@@ -9,6 +11,41 @@ def clients(tenant_id: str) -> str:
 def revoked_tokens(tenant_id: str) -> str:
     """Sorted set: ids of revoked tokens, scored by when they can be forgotten (Unix seconds). Ends with the last."""
     return f"{{{tenant_id}}}:revoked_tokens"
+
+
+def store_clock(tenant_id: str) -> str:
+    """Hash: the clock of a tenant's shared limits, and the generation of its data. Ends a day after its last use."""
+    return f"{{{tenant_id}}}:store_clock"
+
+
+def zone(tenant_id: str, key: ZoneKey) -> str:
+    """Hash: one shared zone, with its theoretical arrival in microseconds. Ends when it has long been at rest."""
+    return f"{{{tenant_id}}}:zone:{'/'.join(key)}"
+
+
+def zone_shares(tenant_id: str, key: ZoneKey) -> str:
+    """Hash: a client's part of a shared zone, as "priority weight client", to what it took. Ends with the zone."""
+    return f"{{{tenant_id}}}:zone_shares:{'/'.join(key)}"
+
+
+def cap(tenant_id: str, key: ZoneKey) -> str:
+    """Hash: a relay process to how many connections it holds under one cap. Ends a day after the last word of any."""
+    return f"{{{tenant_id}}}:cap:{'/'.join(key)}"
+
+
+def cap_holders(tenant_id: str) -> str:
+    """Sorted set: relay processes that hold connections, scored by until when they count as alive. Ends with caps."""
+    return f"{{{tenant_id}}}:cap_holders"
+
+
+def announced(tenant_id: str) -> str:
+    """Hash: a policy's id to its version in force and the announcement that brought it. Ends a day after the last."""
+    return f"{{{tenant_id}}}:announced"
+
+
+def receipts(tenant_id: str) -> str:
+    """Hash: a relay process to what it enforces of a tenant, as JSON. Ends a day after the last word of any."""
+    return f"{{{tenant_id}}}:receipts"
 
 
 def announcements() -> str:
@@ -22,5 +59,5 @@ def telemetry() -> str:
 
 
 def workers() -> str:
-    """Hash: a relay process to what it last said of itself. Entries carry their own time."""
+    """Sorted set: relay processes that are alive, scored by when they last said so (Unix seconds)."""
     return "floodgate:workers"

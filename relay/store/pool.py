@@ -1,4 +1,4 @@
-"""Connections to Redis, one pool a process and event loop, with time limits of our own.
+"""Connections to Redis or Redis Cluster, one pool a process and event loop, with time limits of our own.
 
 redis-py 8 would retry ten times: a stopped server would answer after 14 s. Here nothing is retried and
 nothing waits longer than ``TIMEOUT_SECONDS``: whoever asks decides what then.
@@ -6,7 +6,7 @@ nothing waits longer than ``TIMEOUT_SECONDS``: whoever asks decides what then.
 
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import redis
 import redis.asyncio
@@ -14,6 +14,8 @@ from django.conf import settings
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+from relay.store.cluster import is_cluster, open_cluster, open_cluster_on_loop
 
 TIMEOUT_SECONDS = 0.25
 MOST_CONNECTIONS, POOL_SECONDS = 8, 2.0  # of one event loop; how long to wait for one of them
@@ -25,13 +27,11 @@ RedisOnLoop = redis.asyncio.Redis
 @lru_cache(maxsize=1)
 def blocking() -> redis.Redis:
     """Redis for threads: Django's actions, commands and Celery tasks. Strings come back as ``str``."""
-    return redis.Redis.from_url(
-        settings.REDIS_URL,
-        decode_responses=True,
-        socket_timeout=TIMEOUT_SECONDS,
-        socket_connect_timeout=TIMEOUT_SECONDS,
-        retry=Retry(NoBackoff(), 0),
-    )
+    url, retry = settings.REDIS_URL, Retry(NoBackoff(), 0)
+    limits = {"socket_timeout": TIMEOUT_SECONDS, "socket_connect_timeout": TIMEOUT_SECONDS}
+    if is_cluster(url):  # has the methods that are used of a single Redis
+        return cast(redis.Redis, open_cluster(url, decode_responses=True, retry=retry, **limits))
+    return redis.Redis.from_url(url, decode_responses=True, retry=retry, **limits)
 
 
 def on_loop(*, timeout_seconds: float = TIMEOUT_SECONDS) -> redis.asyncio.Redis:
@@ -39,14 +39,14 @@ def on_loop(*, timeout_seconds: float = TIMEOUT_SECONDS) -> redis.asyncio.Redis:
 
     A storm of handshakes waits for a connection of the pool, instead of opening one for each of them.
     """
+    url, retry = settings.REDIS_URL, AsyncRetry(NoBackoff(), 0)
+    limits = {"socket_timeout": timeout_seconds, "socket_connect_timeout": TIMEOUT_SECONDS}
+    if is_cluster(url):
+        turns = {"at_once": MOST_CONNECTIONS, "patience_seconds": POOL_SECONDS}
+        cluster = open_cluster_on_loop(url, decode_responses=True, retry=retry, **limits, **turns)
+        return cast(redis.asyncio.Redis, cluster)
     pool = redis.asyncio.BlockingConnectionPool.from_url(
-        settings.REDIS_URL,
-        max_connections=MOST_CONNECTIONS,
-        timeout=POOL_SECONDS,
-        decode_responses=True,
-        socket_timeout=timeout_seconds,
-        socket_connect_timeout=TIMEOUT_SECONDS,
-        retry=AsyncRetry(NoBackoff(), 0),
+        url, max_connections=MOST_CONNECTIONS, timeout=POOL_SECONDS, decode_responses=True, retry=retry, **limits
     )
     return redis.asyncio.Redis.from_pool(pool)
 

@@ -103,11 +103,12 @@ class TrafficCounter:
         """
         return [self._held_back[0] + self.messages - self.waited, *self._held_back[1:]]
 
-    def passed_after(self, held_ns: int) -> None:
-        """Count a message that was held back first."""
+    def passed_after(self, held_ns: int, *, was_throttled: bool = True) -> None:
+        """Count a message that was held back first, or that only waited for Redis' answer."""
         self.messages += 1
-        self.waited += 1
-        self._held_back[bisect_left(HELD_BOUNDS_MS, held_ns / NS_PER_MS)] += 1
+        if was_throttled:
+            self.waited += 1
+            self._held_back[bisect_left(HELD_BOUNDS_MS, held_ns / NS_PER_MS)] += 1
 
 
 class PlatformFaults:

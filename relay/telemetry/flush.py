@@ -1,8 +1,6 @@
 """Carries the counters of one process to Redis, once a second. Nothing counted is lost while Redis is away."""
 
 import asyncio
-import os
-import secrets
 import time
 
 import msgspec
@@ -21,9 +19,9 @@ INTERVAL_SECONDS = 1.0
 class Flusher:
     """Makes one record of all that was counted since the last, and sends it until it is taken."""
 
-    def __init__(self, counters: Counters) -> None:
-        """Begin with sequence 1, under a name that no other process has."""
-        self.worker = f"{os.getpid()}-{secrets.token_hex(8)}"
+    def __init__(self, worker: str, counters: Counters) -> None:
+        """Begin with sequence 1, as ``worker``: a name that no other process has."""
+        self.worker = worker
         self._counters = counters
         self._differences = Differences()
         self._throttles = ThrottleDifferences()
@@ -54,12 +52,12 @@ class Flusher:
         return msgspec.json.encode(record)
 
 
-async def flush_every_second(redis_on_loop: RedisOnLoop, counters: Counters) -> None:
+async def flush_every_second(redis_on_loop: RedisOnLoop, worker: str, counters: Counters) -> None:
     """Flush at once, until cancelled, and once more then. Says once that Redis went away and once that it came back.
 
     The first record is empty and makes the process known: if it is killed in its first second, that is a gap too.
     """
-    flusher = Flusher(counters)
+    flusher = Flusher(worker, counters)
     is_away = False
     try:
         while True:

@@ -28,6 +28,10 @@ class ProcessState:
     memory_bytes: int
     is_draining: bool
     log_lines_dropped: int
+    relay_processes: int
+    lease_round_trips: int
+    tenants_alone: int
+    generations_lost: int
 
 
 def metrics_page(counters: Counters, state: ProcessState) -> bytes:
@@ -56,6 +60,7 @@ class CounterCollector(Collector):
         yield GaugeMetricFamily("floodgate_draining", "1 while the process drains.", self._state.is_draining)
         dropped = "Log lines that found no room, or were lost."
         yield CounterMetricFamily("floodgate_log_lines_dropped", dropped, self._state.log_lines_dropped)
+        yield from self._sharing_metrics()
         yield from self._flow_metrics()
         yield self._throttle_metric()
         yield from _platform_metrics(self._counters.platform_faults)
@@ -75,6 +80,16 @@ class CounterCollector(Collector):
         yield closes
         aborted = "Connections that were torn down because an endpoint did not end them."
         yield CounterMetricFamily("floodgate_aborted", aborted, self._counters.aborted)
+
+    def _sharing_metrics(self) -> Iterator[Metric]:
+        state = self._state
+        yield GaugeMetricFamily("floodgate_relay_processes", "Relay processes that are alive.", state.relay_processes)
+        trips = "Calls for permits of shared limits that Redis answered."
+        yield CounterMetricFamily("floodgate_lease_round_trips", trips, state.lease_round_trips)
+        alone = "Tenants whose shared limits go on without Redis here."
+        yield GaugeMetricFamily("floodgate_tenants_alone", alone, state.tenants_alone)
+        lost = "How often Redis had forgotten what it had granted."
+        yield CounterMetricFamily("floodgate_store_generations_lost", lost, state.generations_lost)
 
     def _throttle_metric(self) -> Metric:
         """Versions of one policy are added up: a label for each would never end."""

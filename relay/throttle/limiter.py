@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
+from relay.throttle.leases import LeasedZone
 from relay.throttle.policy import SECOND_NS, Beyond, Counted
 from relay.throttle.verdict import PASS, Action, Verdict
 from relay.throttle.zone import Zone
+
+AnyZone: TypeAlias = Zone | LeasedZone
 
 
 class Limiter:
@@ -16,25 +19,27 @@ class Limiter:
         deciding_zone: the zone behind the last verdict that was not PASS; its line is where to wait.
     """
 
-    __slots__ = ("_bytes_too", "_zones", "deciding_zone")
+    __slots__ = ("_bytes_too", "_leased", "_zones", "deciding_zone")
 
-    def __init__(self, zones: Iterable[Zone]) -> None:
+    def __init__(self, zones: Iterable[AnyZone]) -> None:
         """Combine ``zones``, which may be shared with other limiters of the same process."""
-        self._zones = tuple(zones)
-        self._bytes_too = any(zone.policy.counted is Counted.BYTES for zone in self._zones)
-        self.deciding_zone: Zone | None = None
+        all_zones = tuple(zones)
+        self._zones = tuple(zone for zone in all_zones if isinstance(zone, Zone))
+        self._leased = tuple(zone for zone in all_zones if isinstance(zone, LeasedZone))
+        self._bytes_too = any(zone.policy.counted is Counted.BYTES for zone in all_zones)
+        self.deciding_zone: AnyZone | None = None
 
     @property
-    def decided_by(self) -> Zone:
+    def decided_by(self) -> AnyZone:
         """The same, after a verdict that was not PASS."""
         if self.deciding_zone is None:
             raise LookupError("Every verdict was PASS: no zone decided.")
         return self.deciding_zone
 
     @property
-    def zones(self) -> tuple[Zone, ...]:
+    def zones(self) -> tuple[AnyZone, ...]:
         """The zones of the chain."""
-        return self._zones
+        return *self._zones, *self._leased
 
     def admit(self, now_ns: int, size_bytes: int = 0) -> Verdict:
         """Decide one message that has just arrived.
@@ -50,9 +55,10 @@ class Limiter:
         """
         if self.admit_run(now_ns, 1):
             return PASS
-        if self._bytes_too and all(zone.theoretical_arrival_ns - now_ns <= zone.gate_ns for zone in self._zones):
-            for zone in self._zones:
-                zone.charge(zone.cost_ns(size_bytes), now_ns)
+        if all(zone.theoretical_arrival_ns - now_ns <= zone.gate_ns for zone in self._zones) and all(
+            zone.admits(now_ns, size_bytes) for zone in self._leased
+        ):
+            self._charge(now_ns, size_bytes)
             return PASS
         return self._hold_back(now_ns, size_bytes)
 
@@ -75,10 +81,17 @@ class Limiter:
             room_ns = zone.gate_ns if is_one else zone.gate_ns - (messages - 1) * zone.interval_ns
             if zone.theoretical_arrival_ns - now_ns > room_ns or room_ns < 0:
                 return False
+        for lease in self._leased:
+            last_opens_ns = lease.opens_ns if is_one else lease.opens_ns + (messages - 1) * lease.interval_ns
+            if lease.permits < messages or last_opens_ns > now_ns or lease.usable_until_ns <= now_ns:
+                return False
         for zone in self._zones:
             arrival_ns = zone.theoretical_arrival_ns
             cost_ns = zone.interval_ns if is_one else messages * zone.interval_ns
             zone.theoretical_arrival_ns = (arrival_ns if arrival_ns > now_ns else now_ns) + cost_ns  # noqa: FURB136
+        for lease in self._leased:
+            lease.permits -= messages
+            lease.opens_ns += messages * lease.interval_ns
         return True
 
     def room(self, now_ns: int, most: int) -> int:
@@ -88,6 +101,8 @@ class Limiter:
         for zone in self._zones:
             left_ns = zone.gate_ns - zone.excess_ns(now_ns)
             most = min(most, left_ns // zone.interval_ns + 1) if left_ns >= 0 else 0
+        for lease in self._leased:
+            most = lease.room(now_ns, most)
         return most
 
     def admit_waiting(self, now_ns: int, size_bytes: int, arrived_ns: int, throttled_since_ns: int) -> Verdict:
@@ -107,16 +122,20 @@ class Limiter:
             message whose turn has come is closed on too: a flood that is alone finds room whenever it is asked.
         """
         held_by, strictest = self.deciding_zone, PASS
-        for zone in self._zones:
-            if zone is held_by or not zone.has_room(now_ns):
-                verdict = _judge_waiting(zone, now_ns, throttled_since_ns)
+        for zone in self.zones:
+            has_room = zone.has_room(now_ns, size_bytes)
+            if zone is held_by or not has_room:
+                verdict = _judge_waiting(zone, now_ns, throttled_since_ns, has_room=has_room)
                 if verdict > strictest:
                     strictest, self.deciding_zone = verdict, zone
         if strictest is not PASS:
+            self._lack(now_ns, size_bytes)
             return strictest
         for zone in self._zones:
             earliest_ns = now_ns - (zone.burst_ns - zone.delay_ns)
             zone.charge(zone.cost_ns(size_bytes), max(arrived_ns, earliest_ns))
+        for lease in self._leased:
+            lease.spend(size_bytes)
         return PASS
 
     def _hold_back(self, now_ns: int, size_bytes: int) -> Verdict:
@@ -125,12 +144,28 @@ class Limiter:
             verdict = _judge(zone, now_ns)
             if verdict > strictest:
                 strictest, self.deciding_zone = verdict, zone
+        for lease in self._leased:
+            if not lease.admits(now_ns, size_bytes):
+                verdict = Verdict(Action.WAIT, lease.wait_ns(now_ns), lease.policy.name)
+                if verdict > strictest:
+                    strictest, self.deciding_zone = verdict, lease
         if strictest.action is Action.WAIT and not strictest.reserved:
-            return strictest
-        if strictest.action is not Action.REJECT:
-            for zone in self._zones:
-                zone.charge(zone.cost_ns(size_bytes), now_ns)
+            self._lack(now_ns, size_bytes)
+        elif strictest.action is not Action.REJECT:
+            self._charge(now_ns, size_bytes)
         return strictest
+
+    def _charge(self, now_ns: int, size_bytes: int) -> None:
+        for zone in self._zones:
+            zone.charge(zone.cost_ns(size_bytes), now_ns)
+        for lease in self._leased:
+            lease.spend(size_bytes)
+
+    def _lack(self, now_ns: int, size_bytes: int) -> None:
+        """Have all permits asked for that are not here, in one go: whoever waits for one zone will need the others."""
+        for lease in self._leased:
+            if not lease.has_room(now_ns, size_bytes):
+                lease.lack(size_bytes)
 
 
 class FrameLimits(NamedTuple):
@@ -165,9 +200,9 @@ def _judge(zone: Zone, now_ns: int) -> Verdict:
     return Verdict(Action.REJECT, excess_ns - zone.burst_ns, policy.name)
 
 
-def _judge_waiting(zone: Zone, now_ns: int, throttled_since_ns: int) -> Verdict:
+def _judge_waiting(zone: AnyZone, now_ns: int, throttled_since_ns: int, *, has_room: bool) -> Verdict:
     """Say what a message that was told to wait would meet in one zone, without charging for it."""
-    policy, wait_ns = zone.policy, max(0, zone.opens_at_ns() - now_ns)
+    policy, wait_ns = zone.policy, 0 if has_room else zone.wait_ns(now_ns)
     closes_after_ns = policy.close_after_waiting_seconds * SECOND_NS
     if policy.beyond is Beyond.CLOSE and now_ns - throttled_since_ns >= closes_after_ns:
         return Verdict(Action.CLOSE, wait_ns, policy.name)

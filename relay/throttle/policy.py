@@ -1,5 +1,6 @@
 """What a limit is: zones, their units, and the rules that make a zone sensible. Holds no state: zone.py does."""
 
+import math
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -9,6 +10,7 @@ SECOND_NS = 1_000_000_000
 DAY_SECONDS = 86_400
 LARGEST_PERMITS = 1_000_000_000_000
 LARGEST_PERIOD_NS = 366 * 24 * 3600 * SECOND_NS
+LEASE_SECONDS = 0.1  # a shared zone's permit that is not spent is given up at this age, from before it was asked for
 ZONE_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")  # travels in close reasons and metric labels
 
 
@@ -54,6 +56,14 @@ class Beyond(StrEnum):
     CLOSE = "close"
 
 
+class StoreAway(StrEnum):
+    """What becomes of a policy's shared limits while Redis does not answer."""
+
+    SHARE = "share"  # each relay process goes on with its last known part of the limit
+    REFUSE = "refuse"  # nothing passes: messages wait, handshakes are refused
+    LET_PASS = "let_pass"  # noqa: S105 - nothing is held back
+
+
 REFUSABLE = (Counted.HANDSHAKES, Counted.OPEN_CONNECTIONS)  # they have an answer: HTTP 429
 
 
@@ -75,6 +85,9 @@ class ZonePolicy:
     For bytes, ``permits``, ``burst`` and ``delay`` count bytes. For open connections ``permits`` is the
     most that may be open at once, and period, burst and delay have no meaning.
 
+    A strict zone that relay processes share never lets more through in any window than one process would; the others
+    may, by the permits of ``LEASE_SECONDS``.
+
     Raises:
         PolicyRefused: the fields contradict one another; it names every fault.
     """
@@ -89,6 +102,7 @@ class ZonePolicy:
     direction: Direction = Direction.TO_PLATFORM
     beyond: Beyond = Beyond.WAIT
     close_after_waiting_seconds: int = 0
+    strict: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense, so that a wrong zone cannot exist."""
@@ -124,10 +138,18 @@ class ZonePolicy:
         if not 0 <= self.delay <= self.burst:
             sentence = f"delay is {self.delay} and burst is {self.burst}, but delay must lie between 0 and burst:"
             return [("delay", f"{sentence} it is the part of the burst that passes at once.")]
+        if self.strict and self.burst < leased_permits(self):
+            sentence = f"a strict limit needs a burst of {leased_permits(self):,} or more, what passes in 100 ms:"
+            return [
+                ("strict", f"{sentence} so much may be on its way in relay processes. Raise burst, or clear strict.")
+            ]
         return []
 
     def _meaning_problems(self) -> list[tuple[str, str]]:
         problems = []
+        if self.strict and (self.counted in REFUSABLE or self.scope is Scope.CONNECTION):
+            sentence = "this limit is exact as it is: strict is for messages and bytes that several connections share."
+            problems.append(("strict", f"{sentence} Clear it."))
         if self.counted in REFUSABLE and self.beyond is not Beyond.REJECT:
             sentence = f"{self.counted.label} beyond the limit are always refused with 429. Choose reject."
             problems.append(("beyond", sentence))
@@ -153,6 +175,11 @@ class ZonePolicy:
         return problems
 
 
+def leased_permits(policy: ZonePolicy) -> int:
+    """How many permits of a zone come back while a lease lasts, rounded up."""
+    return math.ceil(policy.permits * LEASE_SECONDS * SECOND_NS / max(1, policy.period_ns))
+
+
 class ZoneSource(NamedTuple):
     """Where a zone's limit comes from: a version of a policy, and the zone's name in it.
 
@@ -175,6 +202,7 @@ class PolicySnapshot:
     policy_id: str
     version: int
     zones: tuple[ZonePolicy, ...] = field(default=())
+    store_away: StoreAway = StoreAway.SHARE
 
     def __post_init__(self) -> None:
         """Refuse two zones of one name: a close reason could not say which of them decided."""

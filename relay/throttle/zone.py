@@ -38,9 +38,17 @@ class Zone:
         """How far the bucket is ahead of its rate; never negative."""
         return max(0, self.theoretical_arrival_ns - now_ns)
 
-    def has_room(self, now_ns: int) -> bool:
-        """Tell whether the first in line may go on."""
+    def has_room(self, now_ns: int, _size_bytes: int = 0) -> bool:
+        """Tell whether the first in line may go on, whatever its size."""
         return self.theoretical_arrival_ns - now_ns <= self.delay_ns
+
+    def holds_back(self, _now_ns: int) -> bool:
+        """Tell whether it is this limit that a message waits for: always, where nobody must be asked."""
+        return True
+
+    def wait_ns(self, now_ns: int) -> int:
+        """How long the first in line must wait; 0 where it has room."""
+        return max(0, self.opens_at_ns() - now_ns)
 
     def opens_at_ns(self) -> int:
         """When the first in line may go on, on the clock that was passed in."""

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from relay.throttle.cap import Cap
-from relay.throttle.policy import Counted, PolicySnapshot, Scope, ZonePolicy, ZoneSource
+from relay.throttle.policy import Counted, PolicySnapshot, Scope, StoreAway, ZonePolicy, ZoneSource
 from relay.throttle.zone import Zone
 
 MOST_KEPT = 65_536  # zones, each about 300 bytes, before those at rest are looked for out of turn
@@ -26,6 +26,7 @@ class KeyedZone(NamedTuple):
     key: ZoneKey
     policy: ZonePolicy
     version: int
+    store_away: StoreAway = StoreAway.SHARE
 
 
 class Zones:
@@ -84,7 +85,12 @@ def keyed_zones(
     """The zones of several policies that count one of ``counted``, each with the key under which it adds up."""
     wanted = frozenset(counted)
     return [
-        KeyedZone(ZoneKey(zone.scope, scope_ids[zone.scope], snapshot.policy_id, zone.name), zone, snapshot.version)
+        KeyedZone(
+            ZoneKey(zone.scope, scope_ids[zone.scope], snapshot.policy_id, zone.name),
+            zone,
+            snapshot.version,
+            snapshot.store_away,
+        )
         for snapshot in snapshots
         for zone in snapshot.zones
         if zone.counted in wanted

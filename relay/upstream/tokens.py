@@ -58,6 +58,11 @@ class _Failed:
     until: float
 
 
+def http_session() -> aiohttp.ClientSession:
+    """What a relay process asks platforms and web with; whoever opens it closes it."""
+    return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10, connect=5))
+
+
 @dataclass(slots=True)
 class PlatformTokens:
     """One token for each platform connection. Times are of the monotonic clock, in seconds.

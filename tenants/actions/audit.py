@@ -57,13 +57,14 @@ class AuditEvent(StrEnum):
         return LogEntry.Action.UPDATE
 
 
-def record(
+def record(  # noqa: PLR0913 - each is a word of the entry
     event: AuditEvent,
     row: models.Model,
     acting_user: User | None,
     *,
     tenant_id: object,
     changes: Changes | None = None,
+    reason: str = "",
 ) -> None:
     """Write one entry, in the transaction of what it tells.
 
@@ -73,6 +74,7 @@ def record(
         acting_user: who did it; None where a client did it itself.
         tenant_id: whose thing it is, so that a tenant can be shown its own log.
         changes: field to old and new value, as text.
+        reason: why, in the words of who did it; empty where nobody said.
     """
     LogEntry.objects.log_create(
         row,
@@ -81,5 +83,5 @@ def record(
         changes={field: list(pair) for field, pair in (changes or {}).items()},
         actor=acting_user,
         actor_email=acting_user.email if acting_user else None,
-        additional_data={"event": event.value, "tenant": str(tenant_id)},
+        additional_data={"event": event.value, "tenant": str(tenant_id), **({"reason": reason} if reason else {})},
     )

@@ -24,6 +24,7 @@ class ChannelFields(TypedDict, total=False):
     platform_channel: str
     scope: str
     throttle_policy: ThrottlePolicy | None
+    priority: int  # a Priority
 
 
 @transaction.atomic

@@ -30,6 +30,7 @@ class ClientFields(TypedDict, total=False):
     scopes: str
     token_life_seconds: int
     throttle_policy: ThrottlePolicy | None
+    weight: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from relay.throttle.policy import SECOND_NS, PolicyRefused, ZonePolicy, refuse_repeated_names
+from relay.throttle.policy import SECOND_NS, PolicyRefused, StoreAway, ZonePolicy, refuse_repeated_names
 from tenants.actions.audit import AuditEvent, record
 from tenants.actions.changes import change_fields, locked
 from tenants.models.members import User
@@ -16,6 +16,7 @@ from tenants.models.zones import ThrottleZone
 from tenants.snapshots import publish_on_commit
 
 State = PolicyVersion.State
+LONGEST_REASON = 200  # characters
 
 
 class VersionImmutable(Exception):
@@ -57,10 +58,12 @@ def rename_policy(policy: ThrottlePolicy, *, name: str, acting_user: User) -> Th
 def create_draft(
     policy: ThrottlePolicy, *, acting_user: User, copy_of: PolicyVersion | None = None, note: str = ""
 ) -> PolicyVersion:
-    """Begin a version that can be changed, empty or with the zones of another version."""
+    """Begin a version that can be changed, empty or with all that another version says."""
     policy = locked(ThrottlePolicy.objects, policy)
     latest = policy.versions.order_by("-number").first()
     draft = PolicyVersion(policy=policy, number=latest.number + 1 if latest else 1, note=note, created_by=acting_user)
+    if copy_of:
+        draft.store_away = copy_of.store_away
     draft.full_clean()
     draft.save()
     if copy_of:
@@ -80,6 +83,20 @@ def set_note(draft: PolicyVersion, note: str, *, acting_user: User) -> PolicyVer
     draft = locked(PolicyVersion.objects, draft)
     _refuse_published(draft)
     changes = change_fields(draft, {"note": note})
+    record(AuditEvent.DRAFT_CHANGED, draft, acting_user, tenant_id=draft.policy.tenant_id, changes=changes)
+    return draft
+
+
+@transaction.atomic
+def set_store_away(draft: PolicyVersion, store_away: StoreAway, *, acting_user: User) -> PolicyVersion:
+    """Say what becomes of a draft's shared limits while Redis does not answer.
+
+    Raises:
+        VersionImmutable: the version was published.
+    """
+    draft = locked(PolicyVersion.objects, draft)
+    _refuse_published(draft)
+    changes = change_fields(draft, {"store_away": store_away.value})
     record(AuditEvent.DRAFT_CHANGED, draft, acting_user, tenant_id=draft.policy.tenant_id, changes=changes)
     return draft
 
@@ -105,12 +122,16 @@ def set_zones(draft: PolicyVersion, zones: Iterable[ZonePolicy], *, acting_user:
 
 
 @transaction.atomic
-def publish_version(version: PolicyVersion, *, acting_user: User) -> PolicyVersion:
+def publish_version(version: PolicyVersion, *, acting_user: User, reason: str = "") -> PolicyVersion:
     """Make a draft the version that relays enforce: open connections follow within a second.
+
+    The reason becomes its note; without one, the note that it has is the reason.
 
     Raises:
         VersionNotPublishable: it was published or retired meanwhile, or its zones make no sense.
+        ValidationError: the reason is too long.
     """
+    _refuse_long(reason)
     policy = ThrottlePolicy.objects.select_for_update().get(pk=version.policy_id)
     version = locked(PolicyVersion.objects, version)
     _refuse_unpublishable(version)
@@ -119,21 +140,31 @@ def publish_version(version: PolicyVersion, *, acting_user: User) -> PolicyVersi
         replaced.state = State.RETIRED
         replaced.save(update_fields=["state"])
     version.state, version.published_at, version.published_by = State.PUBLISHED, timezone.now(), acting_user
+    version.note = reason or version.note
     version.save()
     changes = {"version": (str(replaced.number) if replaced else "", str(version.number))}
-    record(AuditEvent.POLICY_PUBLISHED, policy, acting_user, tenant_id=policy.tenant_id, changes=changes)
+    record(
+        AuditEvent.POLICY_PUBLISHED,
+        policy,
+        acting_user,
+        tenant_id=policy.tenant_id,
+        changes=changes,
+        reason=version.note,
+    )
     publish_on_commit(policy.tenant_id)
     return version
 
 
 @transaction.atomic
-def roll_back(version: PolicyVersion, *, acting_user: User) -> PolicyVersion:
-    """Publish a copy of a former version; the history keeps both.
+def roll_back(version: PolicyVersion, *, acting_user: User, reason: str = "") -> PolicyVersion:
+    """Publish a copy of a former version; the history keeps both, and the copy's note says of which, and why.
 
     Raises:
         VersionNotPublishable: its zones make no sense any more.
+        ValidationError: the reason is too long.
     """
-    note = f"Back to version {version.number}"
+    _refuse_long(reason)
+    note = f"Back to version {version.number}" + (f": {reason}" if reason else "")
     draft = create_draft(version.policy, acting_user=acting_user, copy_of=version, note=note)
     return publish_version(draft, acting_user=acting_user)
 
@@ -176,6 +207,11 @@ def _refuse_published(version: PolicyVersion) -> None:
         raise VersionImmutable(sentence)
 
 
+def _refuse_long(reason: str) -> None:
+    if len(reason) > LONGEST_REASON:
+        raise ValidationError(f"The reason has {len(reason)} characters; {LONGEST_REASON} is the most.")
+
+
 def _refuse_unpublishable(version: PolicyVersion) -> None:
     if not version.is_draft:
         raise VersionNotPublishable(f"Version {version.number} is {version.state}. Only a draft can be published.")
@@ -201,6 +237,7 @@ def _store_zones(draft: PolicyVersion, zones: Iterable[ZonePolicy]) -> None:
             direction=zone.direction.value,
             beyond=zone.beyond.value,
             close_after_waiting_seconds=zone.close_after_waiting_seconds,
+            strict=zone.strict,
         )
         row.full_clean()
         row.save()

@@ -9,9 +9,10 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from relay.throttle.policy import PolicyRefused
-from tenants.actions.policies import VersionImmutable, VersionNotPublishable
+from tenants.actions.policies import LONGEST_REASON, VersionImmutable, VersionNotPublishable
 from tenants.models.members import User
 
 REFUSALS = (ValidationError, IntegrityError, PolicyRefused, VersionImmutable, VersionNotPublishable)
@@ -25,6 +26,18 @@ class Question:
     consequence: str
     button: str
     variant: str = "primary"
+    details: tuple[str, ...] = ()
+
+
+class ReasonForm(forms.Form):
+    """Takes a word on why something is done, for the history and the audit log."""
+
+    reason = forms.CharField(
+        required=False,
+        max_length=LONGEST_REASON,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text="Why: it becomes the version's note, and stands in the audit log. Empty: the note stays as it is.",
+    )
 
 
 def ask(

@@ -22,11 +22,11 @@ class AuditPages(ActionPages):
     """List and page of entries."""
 
     has_history = False
-    list_display = ("time", "who", "event", "thing", "what_changed")
+    list_display = ("time", "who", "event", "thing", "what_changed", "why")
     list_select_related = ("actor", "content_type")
     list_filter = ("timestamp", "action", "content_type", "actor")
     search_fields = ("object_repr", "actor__username", "object_pk")
-    readonly_fields = ("time", "who", "event", "thing", "what_changed", "id_of_thing")
+    readonly_fields = ("time", "who", "event", "thing", "what_changed", "why", "id_of_thing")
     fields = readonly_fields
     empty_hint = "Each change of control data is written down here, with who did it, and old and new values."
 
@@ -62,6 +62,11 @@ class AuditPages(ActionPages):
             f"{field.removeprefix('is_').replace('_', ' ')}: {_in_words(old)} → {_in_words(new)}"
             for field, (old, new) in pairs.items()
         )
+
+    @display(description="Why", empty_value="–")
+    def why(self, entry: LogEntry) -> str:
+        """The reason, where somebody gave one."""
+        return str(_additional(entry).get("reason", ""))
 
     @display(description="Its id")
     def id_of_thing(self, entry: LogEntry) -> str:

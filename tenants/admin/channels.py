@@ -28,7 +28,7 @@ class ChannelPages(ActionPages):
     fieldsets = (
         (None, {"fields": (("tenant", "name"), "scope")}),
         ("Where it leads", {"fields": ("platform_connection", ("maps_to", "platform_channel"))}),
-        ("Limits", {"fields": ("throttle_policy",)}),
+        ("Limits", {"fields": ("throttle_policy", "priority")}),
     )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Channel | None = None) -> tuple[str, ...]:
@@ -45,7 +45,7 @@ class ChannelPages(ActionPages):
         return create_channel(values.pop("tenant"), acting_user=user, **values)
 
     def change_by_action(self, user: User, row: Channel, values: dict[str, Any]) -> None:
-        """Change where it leads, its scope and its limits."""
+        """Change where it leads, its scope, its limits and its priority."""
         change_channel(row, values, acting_user=user)
 
     def delete_by_action(self, user: User, row: Channel) -> None:

@@ -42,7 +42,7 @@ class ClientPages(ActionPages):
     fieldsets = (
         (None, {"fields": (("name", "tenant", "state"), "client_id", "secret")}),
         ("What it may use", {"fields": ("channels", "scopes", "token_life_seconds")}),
-        ("What limits it", {"fields": ("throttle_policy", "limits")}),
+        ("What limits it", {"fields": ("throttle_policy", "weight", "limits")}),
         ("Record", {"fields": (("made", "tokens_revoked"),)}),
     )
 

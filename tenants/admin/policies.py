@@ -12,7 +12,7 @@ from relay.throttle.policy import default_zones
 from tenants.actions.policies import create_draft, create_policy, delete_policy, rename_policy, set_zones
 from tenants.admin.asking import Question, acting_user
 from tenants.admin.pages import ActionPages
-from tenants.admin.rendering import table_of_versions, zones_in_words
+from tenants.admin.rendering import snapshot_in_words, table_of_versions
 from tenants.models.members import User
 from tenants.models.policies import PolicyVersion, ThrottlePolicy
 
@@ -56,7 +56,7 @@ class PolicyPages(ActionPages):
     def zones_in_force(self, policy: ThrottlePolicy) -> str:
         """The zones of the published version, in words."""
         version = policy.versions.published().first()
-        return zones_in_words(version.zone_policies() if version else ())
+        return snapshot_in_words(version.snapshot() if version else None)
 
     @display(description="Used by")
     def users(self, policy: ThrottlePolicy) -> str:

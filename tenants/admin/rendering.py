@@ -6,11 +6,13 @@ from datetime import datetime
 from django.template.loader import render_to_string
 from django.utils.formats import date_format
 
-from relay.throttle.policy import ZonePolicy
+from relay.throttle.policy import PolicySnapshot
+from tenants.differences import differences
 from tenants.limits import limits_of_client
 from tenants.models.clients import OAuthClient
 from tenants.models.policies import PolicyVersion
-from tenants.zone_words import in_words_all
+from tenants.receipts import receipt_of
+from tenants.zone_words import in_words_all, store_away_in_words
 
 
 def moment(time: datetime | None) -> str:
@@ -24,9 +26,28 @@ def limits_in_force(client: OAuthClient) -> str:
     return render_to_string("tenants/admin/limits_in_force.html", {"limits": limits})
 
 
-def zones_in_words(zones: Iterable[ZonePolicy]) -> str:
-    """Each zone as a sentence; a hint where there is none."""
-    return render_to_string("tenants/admin/sentences.html", {"sentences": in_words_all(zones)})
+def snapshot_in_words(snapshot: PolicySnapshot | None) -> str:
+    """Each zone as a sentence, and what happens without Redis; a hint where nothing is in force."""
+    sentences = [*in_words_all(snapshot.zones), store_away_in_words(snapshot.store_away)] if snapshot else []
+    return render_to_string("tenants/admin/sentences.html", {"sentences": sentences})
+
+
+def compared(before: PolicyVersion | None, version: PolicyVersion) -> tuple[str, ...]:
+    """What a version changes of another one, a line each, below one that says so."""
+    lines = differences(before.snapshot() if before else None, version.snapshot())
+    whose = f"version {before.number}" if before else "a policy without zones"
+    return (f"Compared with {whose}:", *lines) if lines else (f"Nothing differs from {whose}.",)
+
+
+def comparison(version: PolicyVersion) -> str:
+    """What a version changes: a draft, of what is in force; the others, of what was in force before."""
+    title, *lines = compared(PolicyVersion.objects.before(version), version)
+    return render_to_string("tenants/admin/differences.html", {"title": title, "lines": lines})
+
+
+def receipt(version: PolicyVersion) -> str:
+    """Who enforces a version that is in force; it renews itself until all do."""
+    return render_to_string("tenants/admin/receipt.html", {"receipt": receipt_of(version), "version": version})
 
 
 def table_of_versions(versions: Iterable[PolicyVersion]) -> str:

@@ -5,14 +5,16 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path
 from unfold.admin import StackedInline
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
+from relay.throttle.policy import StoreAway
 from tenants.actions import policies as actions
-from tenants.admin.asking import REFUSALS, Question, acting_user, tell_refusal
+from tenants.admin import rendering
+from tenants.admin.asking import REFUSALS, Question, ReasonForm, acting_user, tell_refusal
 from tenants.admin.pages import ActionPages
-from tenants.admin.rendering import moment
 from tenants.models.members import User
 from tenants.models.policies import PolicyVersion
 from tenants.models.zones import ThrottleZone
@@ -27,6 +29,7 @@ ZONE_LABELS = {
     "period_seconds": "Period, in seconds",
     "close_after_waiting_seconds": "Close after waiting, in seconds",
 }
+RECORD = ("policy", "number", "created_by", "published_by", "published")
 STATE_LABELS = {"Draft": "warning", "Published": "success", "Retired": "default"}
 
 
@@ -40,6 +43,7 @@ class ZoneForms(StackedInline):
         ("name", "scope", "counted", "direction"),
         ("permits", "period_seconds", "burst", "delay"),
         ("beyond", "close_after_waiting_seconds"),
+        "strict",
     )
 
     def formfield_for_dbfield(self, db_field: Any, request: Any, **options: Any) -> Any:
@@ -77,7 +81,7 @@ class VersionPages(ActionPages):
     list_filter = ("state", "policy__tenant", "policy")
     search_fields = ("policy__name", "note")
     ordering = ("policy__tenant__name", "policy__name", "-number")
-    readonly_fields = ("policy", "number", "state_label", "created_by", "published_by", "published")
+    readonly_fields = (*RECORD, "state_label", "changes", "enforced")
     actions_detail = ("publish", "copy_to_draft", "roll_back")
     empty_hint = "Versions come from policies: add a policy, and its first draft opens."
 
@@ -91,8 +95,20 @@ class VersionPages(ActionPages):
 
     def get_fieldsets(self, request: HttpRequest, obj: PolicyVersion | None = None) -> Any:
         """With what can be done here: a draft is filled and published, the others are read and copied."""
-        shown = (("policy", "number", "state_label"), "note", ("created_by", "published_by", "published"))
-        return ((None, {"fields": shown, "description": HOW_TO_READ if _is_draft(obj) else NEVER_CHANGES}),)
+        is_in_force = obj is not None and obj.state == PolicyVersion.State.PUBLISHED
+        shown = (("policy", "number", "state_label"), ("note", "store_away"), RECORD[2:], "changes")
+        description = HOW_TO_READ if _is_draft(obj) else NEVER_CHANGES
+        return ((None, {"fields": (*shown, "enforced") if is_in_force else shown, "description": description}),)
+
+    def get_urls(self) -> list[URLPattern]:
+        """With the receipt alone, which its page asks for again and again."""
+        view = self.admin_site.admin_view(self.receipt)
+        return [path("<path:object_id>/receipt/", view, name="tenants_policyversion_receipt"), *super().get_urls()]
+
+    def receipt(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Who enforces the version by now, as a part of its page."""
+        version = self.row_or_404(request, object_id)
+        return HttpResponse(rendering.receipt(version))
 
     @display(description="Tenant", ordering="policy__tenant__name")
     def tenant(self, version: PolicyVersion) -> str:
@@ -107,32 +123,41 @@ class VersionPages(ActionPages):
     @display(description="Published", ordering="published_at")
     def published(self, version: PolicyVersion) -> str:
         """When, or never."""
-        return moment(version.published_at)
+        return rendering.moment(version.published_at)
+
+    @display(description="What it changes")
+    def changes(self, version: PolicyVersion) -> str:
+        """A draft, of what is in force; the others, of what was in force before them."""
+        return rendering.comparison(version)
+
+    @display(description="Enforced")
+    def enforced(self, version: PolicyVersion) -> str:
+        """By which relay processes, and how soon after it was announced."""
+        return rendering.receipt(version)
 
     @action(description="Publish", url_path="publish", icon="rocket_launch", variant=ActionVariant.PRIMARY)
     def publish(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then put the stored draft in force."""
         version = self.row_or_404(request, object_id)
-        if request.method != "POST":
-            consequence = "Relays enforce it within a second, on open connections too. After that it never changes."
-            return self.ask(
-                request, version, Question(f"Publish {version}?", consequence, f"Publish version {version.number}")
-            )
-        return self._done(request, version, actions.publish_version, "is in force.")
+        question = Question(
+            f"Publish {version}?",
+            "Relays enforce it within a second, on open connections too. After that it never changes.",
+            f"Publish version {version.number}",
+            details=rendering.compared(PolicyVersion.objects.before(version), version),
+        )
+        return self._asked(request, version, question, actions.publish_version)
 
     @action(description="Roll back to this", url_path="roll-back", icon="history", variant=ActionVariant.PRIMARY)
     def roll_back(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then publish a copy."""
         version = self.row_or_404(request, object_id)
-        if request.method != "POST":
-            consequence = (
-                "A copy of it is published: relays enforce it within a second. The history keeps every version."
-            )
-            question = Question(
-                f"Roll back to version {version.number}?", consequence, f"Roll back to version {version.number}"
-            )
-            return self.ask(request, version, question)
-        return self._done(request, version, actions.roll_back, "is in force.")
+        question = Question(
+            f"Roll back to version {version.number}?",
+            "A copy of it is published: relays enforce it within a second. The history keeps every version.",
+            f"Roll back to version {version.number}",
+            details=rendering.compared(version.policy.versions.published().first(), version),
+        )
+        return self._asked(request, version, question, actions.roll_back)
 
     @action(description="Copy to a draft", url_path="copy-to-draft", icon="content_copy")
     def copy_to_draft(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -170,21 +195,27 @@ class VersionPages(ActionPages):
         return ""
 
     def change_by_action(self, user: User, row: PolicyVersion, values: dict[str, Any]) -> None:
-        """Change the note."""
+        """Change the note, and what happens without Redis."""
         if "note" in values:
             actions.set_note(row, values["note"], acting_user=user)
+        if "store_away" in values:
+            actions.set_store_away(row, StoreAway(values["store_away"]), acting_user=user)
 
     def delete_by_action(self, user: User, row: PolicyVersion) -> None:
         """Throw a draft away."""
         actions.delete_draft(row, acting_user=user)
 
-    def _done(self, request: HttpRequest, version: PolicyVersion, act: Any, outcome: str) -> HttpResponse:
+    def _asked(self, request: HttpRequest, version: PolicyVersion, question: Question, act: Any) -> HttpResponse:
+        """Ask for a reason, then put in force what ``act`` answers."""
+        form = ReasonForm(request.POST if request.method == "POST" else None)
+        if not form.is_valid():
+            return self.ask(request, version, question, form)
         try:
-            result = act(version, acting_user=acting_user(request))
+            result = act(version, acting_user=acting_user(request), reason=form.cleaned_data["reason"])
         except REFUSALS as refusal:
             tell_refusal(request, refusal)
             return HttpResponseRedirect(self.address_of(version.pk))
-        return self.back_to(request, result, f"{result.policy} version {result.number} {outcome}")
+        return self.back_to(request, result, f"{result.policy} version {result.number} is in force.")
 
 
 def _is_draft(version: Model | None) -> bool:

@@ -6,6 +6,7 @@ from typing import ClassVar
 from django.core.validators import RegexValidator
 from django.db import models
 
+from relay.throttle.fairness import Priority
 from tenants.models.scopes import SCOPE_PATTERN, SCOPE_RULE
 from tenants.models.visibility import OwnedQuerySet, refuse_other_tenants
 
@@ -53,6 +54,11 @@ class Channel(models.Model):
         related_name="limited_channels",
         help_text="Limits that all clients of this channel share.",
     )
+    priority = models.PositiveSmallIntegerField(
+        choices=[(priority.value, priority.name.lower()) for priority in Priority],
+        default=Priority.NORMAL.value,
+        help_text="Which traffic comes first where a limit is contended, such as call control before analytics.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ChannelQuerySet.as_manager()
@@ -73,6 +79,9 @@ class Channel(models.Model):
             ),
             models.CheckConstraint(
                 name="channel_maps_to_a_known_kind", condition=models.Q(maps_to__in=["guide_socket"])
+            ),
+            models.CheckConstraint(
+                name="channel_priority_is_known", condition=models.Q(priority__in=[*map(int, Priority)])
             ),
         ]
 

@@ -13,6 +13,7 @@ from tenants.models.visibility import OwnedQuerySet, refuse_other_tenants
 
 SHORTEST_TOKEN_LIFE_SECONDS = 60
 LONGEST_TOKEN_LIFE_SECONDS = 2 * 86_400
+LARGEST_WEIGHT = 100
 EVER = datetime(2000, 1, 1, tzinfo=UTC)  # before any token of ours
 
 
@@ -54,6 +55,11 @@ class OAuthClient(AbstractApplication):
         related_name="limited_clients",
         help_text="Limits of this client alone. Empty: Floodgate's defaults.",
     )
+    weight = models.PositiveSmallIntegerField(
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(LARGEST_WEIGHT)],
+        help_text="Its part of a limit that several clients want more of than there is: with 2, twice that of a 1.",
+    )
 
     objects = OAuthClientQuerySet.as_manager()
 
@@ -67,6 +73,11 @@ class OAuthClient(AbstractApplication):
                 name="client_token_life_is_sensible",
                 condition=models.Q(token_life_seconds__range=(SHORTEST_TOKEN_LIFE_SECONDS, LONGEST_TOKEN_LIFE_SECONDS)),
                 violation_error_message="The token life must lie between 60 seconds and 2 days.",
+            ),
+            models.CheckConstraint(
+                name="client_weight_is_sensible",
+                condition=models.Q(weight__range=(1, LARGEST_WEIGHT)),
+                violation_error_message=f"The weight must lie between 1 and {LARGEST_WEIGHT}.",
             ),
             models.CheckConstraint(
                 name="client_is_confidential_with_client_credentials",

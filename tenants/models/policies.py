@@ -6,8 +6,11 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 
-from relay.throttle.policy import PolicySnapshot, ZonePolicy, refuse_repeated_names
+from relay.throttle.policy import PolicySnapshot, StoreAway, ZonePolicy, refuse_repeated_names
 from tenants.models.visibility import OwnedQuerySet
+from tenants.models.zones import choices, is_one_of
+
+LONGEST_NOTE = 240  # characters: a reason, and of which version a copy is
 
 
 class ThrottlePolicyQuerySet(OwnedQuerySet["ThrottlePolicy"]):
@@ -41,6 +44,13 @@ class PolicyVersionQuerySet(models.QuerySet["PolicyVersion"]):
         """Those that relays enforce."""
         return self.filter(state=PolicyVersion.State.PUBLISHED)
 
+    def before(self, version: "PolicyVersion") -> "PolicyVersion | None":
+        """What is in force, for a draft; what was in force before, for a version that was published."""
+        versions = self.filter(policy=version.policy_id, published_at__isnull=False).exclude(pk=version.pk)
+        if version.published_at is not None:
+            versions = versions.filter(published_at__lt=version.published_at)
+        return versions.order_by("-published_at").first()
+
 
 class PolicyVersion(models.Model):
     """One state of a policy: a draft can be changed; once published, neither it nor its zones ever change.
@@ -59,7 +69,18 @@ class PolicyVersion(models.Model):
     policy = models.ForeignKey(ThrottlePolicy, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField(editable=False)
     state = models.CharField(max_length=16, choices=State, default=State.DRAFT, editable=False)
-    note = models.CharField(max_length=200, blank=True, help_text="Why this version: people read it in the history.")
+    store_away = models.CharField(
+        max_length=16,
+        choices=choices(StoreAway),
+        default=StoreAway.SHARE.value,
+        help_text=(
+            "What becomes of shared limits while Redis does not answer: each relay process goes on with its last known"
+            " share, or refuses all, or lets all pass."
+        ),
+    )
+    note = models.CharField(
+        max_length=LONGEST_NOTE, blank=True, help_text="Why this version: people read it in the history."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", editable=False
@@ -81,6 +102,7 @@ class PolicyVersion(models.Model):
             models.CheckConstraint(
                 name="version_state_is_known", condition=models.Q(state__in=["draft", "published", "retired"])
             ),
+            models.CheckConstraint(name="version_store_away_is_known", condition=is_one_of("store_away", StoreAway)),
             models.CheckConstraint(
                 name="published_version_has_a_time",
                 condition=models.Q(state="draft") | models.Q(published_at__isnull=False),
@@ -112,4 +134,4 @@ class PolicyVersion(models.Model):
         Raises:
             PolicyRefused: as for ``zone_policies``.
         """
-        return PolicySnapshot(str(self.policy_id), self.number, self.zone_policies())
+        return PolicySnapshot(str(self.policy_id), self.number, self.zone_policies(), StoreAway(self.store_away))

@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import NullIf
 
 from relay.throttle.policy import (
     LARGEST_PERIOD_NS,
@@ -22,6 +23,9 @@ from relay.throttle.policy import (
 from tenants.zone_words import in_words
 
 LARGEST_PERIOD_SECONDS = LARGEST_PERIOD_NS // SECOND_NS
+LEASES_A_SECOND = 10  # relay/throttle/policy.py: LEASE_SECONDS
+_LEASES_A_PERIOD = NullIf(LEASES_A_SECOND * F("period_seconds"), 0)
+LEASED_PERMITS = (F("permits") + _LEASES_A_PERIOD - 1) / _LEASES_A_PERIOD  # whole numbers: rounded up, as there
 IS_REFUSABLE = Q(counted__in=["handshakes", "open_connections"])  # relay/throttle/policy.py: REFUSABLE
 
 
@@ -66,6 +70,10 @@ class ThrottleZone(models.Model):
     close_after_waiting_seconds = models.PositiveIntegerField(
         default=0, help_text="With close: after how long a wait without a break. Else 0."
     )
+    strict = models.BooleanField(
+        default=False,
+        help_text="Relay processes together let no more through than one would. Needs as much burst as 100 ms bring.",
+    )
 
     class Meta:
         verbose_name = "zone"
@@ -96,6 +104,12 @@ class ThrottleZone(models.Model):
                 name="zone_closes_after_a_time",
                 condition=Q(beyond="close", close_after_waiting_seconds__range=(1, 86_400))
                 | (~Q(beyond="close") & Q(close_after_waiting_seconds=0)),
+            ),
+            models.CheckConstraint(
+                name="zone_strict_where_shared", condition=Q(strict=False) | (~IS_REFUSABLE & ~Q(scope="connection"))
+            ),
+            models.CheckConstraint(
+                name="zone_strict_with_enough_burst", condition=Q(strict=False) | Q(burst__gte=LEASED_PERMITS)
             ),
             models.CheckConstraint(name="zone_scope_is_known", condition=is_one_of("scope", Scope)),
             models.CheckConstraint(name="zone_counts_what_is_known", condition=is_one_of("counted", Counted)),
@@ -131,6 +145,7 @@ class ThrottleZone(models.Model):
             direction=Direction(self.direction),
             beyond=Beyond(self.beyond),
             close_after_waiting_seconds=self.close_after_waiting_seconds,
+            strict=self.strict and self.period_seconds > 0,  # else the period is refused, and there is no rate
         )
 
     def clean(self) -> None:

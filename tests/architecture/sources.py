@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SIMULATOR = ROOT / "sdk" / "simulator" / "src"
 PACKAGES = ("controlplane", "relay", "tenants")
 SOURCE_FOLDERS = (*(ROOT / package for package in PACKAGES), SIMULATOR / "floodgate_simulator")
-PURE_PACKAGES = ("relay.throttle", "relay.protocol", "relay.platforms")
+PURE_PACKAGES = ("relay.simulation", "relay.throttle", "relay.protocol", "relay.platforms")
 
 
 @cache

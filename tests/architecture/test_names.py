@@ -16,6 +16,7 @@ PARAMETERS = (
     "direction",
     "beyond",
     "close_after_waiting_seconds",
+    "strict",
 )
 LIMITS_PAGE = ROOT / "docs" / "reference" / "limits.md"
 

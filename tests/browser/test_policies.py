@@ -1,6 +1,11 @@
+import time
+
 import pytest
 from playwright.sync_api import expect
 
+from relay.store import keys
+from relay.store.pool import blocking
+from relay.store.receipts import CONFIRM, KEPT_MS
 from tenants.actions.clients import change_client
 from tenants.models.policies import PolicyVersion, ThrottlePolicy
 from tests.browser.addresses import form_for, page_of
@@ -70,6 +75,22 @@ def test_publishing_asks_and_then_the_clients_page_shows_the_limits_in_force(adm
     admin.goto(page_of(client))
     expect(admin.get_by_text("By its own policy, Web chat, version 1")).to_be_visible()
     expect(admin.get_by_text("100 messages a second for each client")).to_be_visible()
+
+
+def test_after_publishing_the_receipt_follows_without_a_reload(admin, draft):
+    tenant_id = str(draft.policy.tenant_id)
+    blocking().zadd(keys.workers(), {"7-5f1c": time.time()})
+    admin.goto(page_of(draft, "publish"))
+    expect(admin.get_by_text("client is added: 100 messages a second")).to_be_visible()
+    field(admin, "Reason").fill("As agreed")
+    admin.get_by_role("button", name="Publish version 1").click()
+    expect(admin.get_by_text("version 1 enforced by 0 of 1 workers")).to_be_visible()
+
+    [(entry_id, _)] = blocking().xrange(keys.announcements())
+    CONFIRM.run_in_thread([keys.receipts(tenant_id), keys.announced(tenant_id)], ["7-5f1c", entry_id, "0-0", KEPT_MS])
+
+    expect(admin.get_by_text("version 1 enforced by 1 of 1 workers after")).to_be_visible()
+    expect(admin.get_by_text("As agreed")).to_be_visible()
 
 
 def test_a_policys_page_leads_to_each_of_its_versions(admin, draft):

@@ -96,6 +96,19 @@ def test_what_is_no_address_is_refused_with_the_schemes_allowed(value):
         parse.parse_url("http", "https")(value)
 
 
+@pytest.mark.parametrize(
+    "value", ["redis://one:6379/3", "redis+cluster://:secret@one:6379,two:6379", "rediss+cluster://one/0"]
+)
+def test_redis_may_be_one_server_or_a_cluster(value):
+    assert parse.parse_redis(value) == value
+
+
+@pytest.mark.parametrize("value", ["redis+cluster://one:6379/3", "redis+cluster://", "cluster://one", "http://one"])
+def test_what_leads_to_no_redis_is_refused(value):
+    with pytest.raises(ValueError, match=r"redis\+cluster://|a cluster has no databases"):
+        parse.parse_redis(value)
+
+
 def test_networks_may_be_of_either_kind():
     assert [str(network) for network in parse.parse_networks("10.0.0.0/8, ::1")] == ["10.0.0.0/8", "::1/128"]
 

@@ -53,7 +53,7 @@ def test_without_redis_it_is_not_ready_and_says_so(client, settings):
 
 def test_a_migration_that_waits_makes_it_not_ready(client, redis, db):
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM django_migrations WHERE app = 'tenants' AND name = '0002_database_rules'")
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'tenants' AND name = '0003_fair_shares'")
 
     assert client.get("/readyz").json()["findings"]["migrations"] == "failed"
 

@@ -88,6 +88,16 @@ def test_one_redis_serves_all_unless_told_otherwise(name):
     assert setting("REDIS_URL", **given) in setting(name.replace("CHANNEL_LAYER_URL", "CHANNEL_LAYERS"), **given)
 
 
+def test_beside_a_cluster_celery_and_channels_need_a_single_redis():
+    given = {**PRODUCTION, "REDIS_URL": "redis+cluster://redis.example:6379"}
+    single = dict.fromkeys(("CELERY_BROKER_URL", "CHANNEL_LAYER_URL"), "redis://jobs.example:6379")
+    result = manage("check", **given)
+
+    assert result.returncode == 2
+    assert all(f"{name} is not set" in result.stderr for name in single)
+    assert setting("REDIS_URL", **given, **single) == repr(given["REDIS_URL"])
+
+
 def test_only_the_hosts_of_this_installation_are_answered():
     assert "floodgate.example" in setting("ALLOWED_HOSTS", **PRODUCTION)
     assert setting("ALLOWED_HOSTS", **PRODUCTION, FLOODGATE_ALLOWED_HOSTS="a.example,b.example") == (

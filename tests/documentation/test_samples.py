@@ -41,7 +41,10 @@ def entered(transactional_db, redis, root, order_events, capsys):
     return enter
 
 
-@pytest.mark.parametrize("page", ["add-a-platform-connection", "give-a-client-its-own-limits", "revoke-a-client"])
+@pytest.mark.parametrize(
+    "page",
+    ["add-a-platform-connection", "change-a-limit-without-fear", "give-a-client-its-own-limits", "revoke-a-client"],
+)
 def test_what_is_entered_in_the_shell_prints_what_the_page_tells(page, entered):
     printed, told = entered(page)
 

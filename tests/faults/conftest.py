@@ -17,7 +17,9 @@ from tests.faults.ground.processes import relay_command, started_relay
 from tests.faults.ground.proxy import fault_proxy
 from tests.faults.ground.sender import Crowd
 from tests.relay import records
+from tests.relay.conftest import own_server
 
+__all__ = ["own_server"]  # a fixture
 FAULTS_DATABASE = 9  # apart from that of other tests: a relay writes telemetry every second
 UNLIMITED = {"FLOODGATE_ADDRESS_HANDSHAKE_PERMITS": "1000000", "FLOODGATE_ADDRESS_HANDSHAKE_BURST": "1000000"}
 MARK = "FLOODGATE_FAULTS_MARK"
@@ -102,6 +104,20 @@ def client_of(faults_redis_url):
         record = records.client(leads_there, **changes)
         replace_records(record.tenant_id, [record])
         return {"Authorization": f"Bearer {records.token_of(record)}"}
+
+    return make
+
+
+@pytest.fixture
+def tenant_of(faults_redis_url):
+    """Makes clients of one tenant, by name: what each is changed by; gives the headers that show their tokens."""
+
+    def make(port, policies, **changes_of):
+        leads_there = records.platform_connection(f"http://127.0.0.1:{port}")
+        whose = {"tenant_id": str(uuid4()), "policies": policies}
+        made = {name: records.client(leads_there, **whose, **changes) for name, changes in changes_of.items()}
+        replace_records(whose["tenant_id"], made.values())
+        return {name: {"Authorization": f"Bearer {records.token_of(record)}"} for name, record in made.items()}
 
     return make
 

@@ -4,9 +4,17 @@ import resource
 
 import pytest
 
-from tests.faults.conftest import client_of, faults_redis_url, nothing_is_left_over, platform_of, relay_of, told
+from tests.faults.conftest import (
+    client_of,
+    faults_redis_url,
+    nothing_is_left_over,
+    platform_of,
+    relay_of,
+    tenant_of,
+    told,
+)
 
-__all__ = ["client_of", "faults_redis_url", "nothing_is_left_over", "platform_of", "relay_of", "told"]
+__all__ = ["client_of", "faults_redis_url", "nothing_is_left_over", "platform_of", "relay_of", "tenant_of", "told"]
 MOST_FILES = 16_384
 
 

@@ -14,6 +14,7 @@ from tests.relay.raw_platform import raw_platform, switching
 from tests.relay.running import running_relay
 from tests.relay.store.own_server import OwnServer
 
+NOTHING_LISTENS = "redis://:canary-password@127.0.0.1:1/0"
 RELAYS_DATABASE = 8  # apart from that of other tests: a relay writes telemetry every second
 
 
@@ -52,6 +53,15 @@ def own_server(settings):
     blocking().close()
     blocking.cache_clear()
     server.end()
+
+
+@pytest.fixture
+def no_redis(settings):
+    """No Redis, for the code under test."""
+    settings.REDIS_URL = NOTHING_LISTENS
+    blocking.cache_clear()
+    yield
+    blocking.cache_clear()
 
 
 @pytest_asyncio.fixture

@@ -1,5 +1,13 @@
+import time
+
 import pytest
 from auditlog.models import LogEntry
+
+from relay.store import keys
+from relay.store.pool import blocking
+from relay.store.receipts import CONFIRM, KEPT_MS
+
+BEFORE_ALL = "0-0"
 
 
 @pytest.fixture
@@ -11,3 +19,26 @@ def audit_entries():
         return [entry for entry in entries if event in (None, entry.additional_data["event"])]
 
     return read
+
+
+@pytest.fixture
+def alive(redis):
+    """Makes relay processes that say they are alive."""
+
+    def make(*names, seconds_ago=0.0):
+        blocking().zadd(keys.workers(), dict.fromkeys(names, time.time() - seconds_ago))
+
+    return make
+
+
+@pytest.fixture
+def confirm(redis):
+    """Has a relay process say that it applied all announcements; ``held`` is the version to which it holds clients."""
+
+    def say(version, worker, *, began_after=BEFORE_ALL, held=None):
+        tenant_id = str(version.policy.tenant_id)
+        [(entry_id, _)] = blocking().xrevrange(keys.announcements(), count=1)
+        words = [worker, entry_id, began_after, KEPT_MS, *([str(version.policy_id), held] if held else [])]
+        CONFIRM.run_in_thread([keys.receipts(tenant_id), keys.announced(tenant_id)], words)
+
+    return say

@@ -4,8 +4,10 @@ import pytest
 from relay.store import keys
 from relay.store.client_records import WRITTEN, ClientRecord
 from relay.store.pool import StoreUnavailable, blocking
-from relay.throttle.policy import default_zones
-from tenants.actions.policies import publish_version
+from relay.store.receipts import read_receipts
+from relay.throttle.fairness import Priority
+from relay.throttle.policy import StoreAway, default_zones
+from tenants.actions.policies import publish_version, set_store_away
 from tenants.models.tenants import Tenant
 from tenants.snapshots import DEFAULT_POLICY, build_records, publish_records
 from tests.tenants.factories import ChannelFactory, ClientFactory, DraftFactory, PlatformConnectionFactory, ZoneFactory
@@ -79,6 +81,19 @@ def test_limits_of_client_tenant_channel_and_platform_connection_all_count(acme,
     assert [policy.zones[0].permits for policy in record.channels[0].platform_connection.policies] == [4]
 
 
+def test_weight_priority_and_what_happens_without_redis_are_told(acme, root):
+    draft = ZoneFactory.create(version__policy__tenant=acme, burst=10, strict=True).version
+    publish_version(set_store_away(draft, StoreAway.REFUSE, acting_user=root), acting_user=root)
+    client = ClientFactory.create(tenant=acme, weight=3, throttle_policy=draft.policy)
+    client.channels.add(ChannelFactory.create(tenant=acme, priority=Priority.LOW))
+
+    [record] = build_records(acme)
+
+    assert (record.weight, record.channels[0].priority) == (3, Priority.LOW)
+    assert record.policies[0].store_away is StoreAway.REFUSE
+    assert record.policies[0].zones[0].strict
+
+
 def test_names_of_all_channels_are_told_so_that_403_differs_from_404(acme):
     ChannelFactory.create(tenant=acme, name="mine")
     ChannelFactory.create(tenant=acme, name="another")
@@ -128,6 +143,15 @@ def test_every_relay_is_told_which_tenant_changed(acme, redis):
 
     [(_, announcement)] = blocking().xrange(keys.announcements())
     assert announcement == {"tenant": str(acme.pk)}
+
+
+def test_what_is_in_force_is_written_down_with_its_first_announcement(acme, root, redis):
+    policy = published(acme, root, 5)
+    publish_records(acme.pk)
+    publish_records(acme.pk)
+
+    [(first, _), _] = blocking().xrange(keys.announcements())
+    assert read_receipts(str(acme.pk)).announced == {str(policy.pk): (1, first)}
 
 
 def test_of_a_tenant_that_is_gone_nothing_stays(acme, redis):

@@ -1,7 +1,7 @@
 import pytest
 
-from relay.throttle.policy import SECOND_NS, Beyond, Counted, Direction, Scope, ZonePolicy, default_zones
-from tenants.zone_words import in_words, in_words_all
+from relay.throttle.policy import SECOND_NS, Beyond, Counted, Direction, Scope, StoreAway, ZonePolicy, default_zones
+from tenants.zone_words import in_words, in_words_all, store_away_in_words
 
 
 def zone(**fields):
@@ -26,6 +26,10 @@ def zone(**fields):
         (
             {"permits": 3, "period_ns": 30 * SECOND_NS, "direction": Direction.TO_CLIENT},
             "3 messages to the client in 30 seconds for each client, evenly, then wait",
+        ),
+        (
+            {"burst": 20, "delay": 20, "strict": True},
+            "100 messages a second for each client, 20 ahead at once, then wait, strict over all relay processes",
         ),
         (
             {"beyond": Beyond.CLOSE, "close_after_waiting_seconds": 30},
@@ -54,3 +58,8 @@ def test_no_two_of_the_default_limits_read_alike():
 @pytest.mark.parametrize("scope", list(Scope))
 def test_every_scope_has_words(scope):
     assert in_words(zone(scope=scope)).startswith("100 messages a second for ")
+
+
+@pytest.mark.parametrize("store_away", list(StoreAway))
+def test_what_happens_without_redis_reads_as_a_sentence(store_away):
+    assert store_away_in_words(store_away).startswith("while Redis does not answer, ")

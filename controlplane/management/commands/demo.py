@@ -8,7 +8,7 @@ import sys
 from django.core.management.base import BaseCommand, CommandParser
 from rich.console import Console
 
-from controlplane.demonstration.environment import Demonstration, add_options, wants_traffic
+from controlplane.demonstration.environment import Demonstration, add_options, wanted_workers, wants_traffic
 from controlplane.demonstration.supervisor import CANNOT_START, run
 
 
@@ -16,7 +16,10 @@ class Command(BaseCommand):
     """manage.py demo. The variables that it runs with are set by manage.py, before the settings are read."""
 
     requires_system_checks = ()  # a second's work that other commands do
-    help = "Run Floodgate with simulated platforms and integrations on this machine. TRAFFIC=0 starts it quiet."
+    help = (
+        "Run Floodgate with simulated platforms and integrations on this machine. TRAFFIC=0 starts it quiet, "
+        "DEMO_WORKERS=4 with four relay processes."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Ports and folder."""
@@ -24,9 +27,9 @@ class Command(BaseCommand):
 
     def handle(self, **options: object) -> None:
         """Run until a signal comes; exit with 1 if a program failed, with 2 if something is missing."""
-        demonstration = Demonstration.from_options(options)
         try:
             has_traffic = wants_traffic(os.environ)
+            demonstration = Demonstration.from_options(options, wanted_workers(os.environ))
         except ValueError as refusal:
             self.stderr.write(str(refusal))
             sys.exit(CANNOT_START)

@@ -9,8 +9,9 @@ from typing import NoReturn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from relay.gateway.routing import application
-from relay.gateway.server import listening_socket, serve, tls_context
+from relay.gateway.routing import application, operations
+from relay.gateway.server import Operations, listening_socket, serve, tls_context
+from relay.platforms.addresses import LARGEST_PORT
 from relay.process.supervisor import Supervisor
 
 USAGE_FAULT = 2
@@ -31,7 +32,7 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
         parser.add_argument("--port", type=int, default=8001, help="port to listen on (default 8001; 0: any free one)")
         parser.add_argument("--processes", type=int, default=1, help="relay processes, one a core (default 1)")
-        parser.add_argument("--inherited", nargs=2, type=int, help="for the supervisor: its socket and a lifeline")
+        parser.add_argument("--inherited", nargs="+", type=int, help="for the supervisor: its sockets and a lifeline")
 
     def handle(
         self, *, host: str, port: int, processes: int, inherited: Sequence[int] | None, **_options: object
@@ -42,29 +43,49 @@ class Command(BaseCommand):
         if processes < 1:
             self._refuse(f"--processes is {processes}, but must be 1 or more: one a core is right.")
         if inherited:
-            serve(application, socket.socket(fileno=inherited[0]), socket.socket(fileno=inherited[1]))
+            _serve_inherited(*inherited)
             return
         try:
             tls_context()
         except OSError as error:
             self._refuse(f"FLOODGATE_TLS_CERTIFICATE_FILE and FLOODGATE_TLS_KEY_FILE can't be used: {error}.")
-        try:
-            listener = listening_socket(host, port, settings.RECEIVE_BUFFER_BYTES)
-        except OSError as error:
-            self._refuse(f"Can't listen on {host}:{port}: {error.strerror}. Choose another with --host and --port.")
+        listener = self._listen(host, port, "--host and --port")
+        for_operations = self._listen_for_operations(processes)
         scheme = "wss" if settings.TLS_CERTIFICATE_FILE else "ws"
         self.stdout.write(f"The relay listens on {scheme}://{host}:{listener.getsockname()[1]}")
         self.stdout.flush()
         if processes == 1:
-            serve(application, listener)
+            serve(application, listener, Operations(operations, for_operations[0]) if for_operations else None)
         else:
-            supervisor = Supervisor(_child, listener, processes, settings.DRAIN_SECONDS + END_SECONDS)
-            asyncio.run(supervisor.run())
+            end_seconds = settings.DRAIN_SECONDS + END_SECONDS
+            asyncio.run(Supervisor(_child, listener, processes, end_seconds, for_operations).run())
+
+    def _listen_for_operations(self, processes: int) -> Sequence[socket.socket]:
+        """A socket for each process, on one port after the other; none where the settings name no port."""
+        first, last = settings.OPERATIONS_PORT, settings.OPERATIONS_PORT + processes - 1
+        if not first:
+            return ()
+        if last > LARGEST_PORT:
+            self._refuse(f"FLOODGATE_OPERATIONS_PORT is {first}, but {processes} processes would need ports to {last}.")
+        choice = "FLOODGATE_OPERATIONS_HOST and FLOODGATE_OPERATIONS_PORT"
+        return [self._listen(settings.OPERATIONS_HOST, port, choice) for port in range(first, last + 1)]
+
+    def _listen(self, host: str, port: int, choice: str) -> socket.socket:
+        try:
+            return listening_socket(host, port, settings.RECEIVE_BUFFER_BYTES)
+        except OSError as error:
+            self._refuse(f"Can't listen on {host}:{port}: {error.strerror}. Choose another with {choice}.")
 
     def _refuse(self, sentence: str) -> NoReturn:
         self.stderr.write(sentence)
         sys.exit(USAGE_FAULT)
 
 
-def _child(listener: int, lifeline: int) -> Sequence[str]:
-    return (sys.executable, sys.argv[0], "relay", "--inherited", str(listener), str(lifeline))
+def _child(inherited: Sequence[int]) -> Sequence[str]:
+    return (sys.executable, sys.argv[0], "relay", "--inherited", *map(str, inherited))
+
+
+def _serve_inherited(listener: int, lifeline: int, for_operations: int | None = None) -> None:
+    """Be a child; a supervisor that runs older code hands no socket for operations over."""
+    own = None if for_operations is None else Operations(operations, socket.socket(fileno=for_operations))
+    serve(application, socket.socket(fileno=listener), own, socket.socket(fileno=lifeline))

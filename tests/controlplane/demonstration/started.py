@@ -15,7 +15,7 @@ from typing import Any, Self
 from controlplane.demonstration.environment import free_port
 
 PROJECT = Path(__file__).parents[3]
-STEERING = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "TRAFFIC")
+STEERING = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "TRAFFIC", "DEMO_WORKERS")
 UP, FLOWS = "Ctrl-C ends it.", "offered"  # without traffic the one is the last to be said, with it the other
 END_SECONDS = 10
 PARENT = 1  # the place of the parent's id in /proc/PID/stat, after the command's closing bracket and the state
@@ -34,15 +34,16 @@ class Life:
 class StartedDemo:
     """One `manage.py demo`. Leaves nothing behind."""
 
-    def __init__(self, directory: Path, ports: dict[str, int], *, traffic: str = "1") -> None:
+    def __init__(self, directory: Path, ports: dict[str, int], *, traffic: str = "1", workers: str = "1") -> None:
         """Nothing is started before the block begins."""
         self.directory = directory
         self.ports = ports
         self._traffic = traffic
+        self._workers = workers
 
     def __enter__(self) -> Self:
         """Start it and wait until it is up."""
-        self.process = start(self.directory, self.ports, self._traffic)
+        self.process = start(self.directory, self.ports, self._traffic, self._workers)
         self.wait_for(UP if self._traffic == "0" else FLOWS)
         return self
 
@@ -77,18 +78,21 @@ class StartedDemo:
 
     def programs(self) -> set[int]:
         """Ids of the processes that it started."""
-        ids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
-        return {process_id for process_id in ids if _parent_of(process_id) == self.process.pid}
+        return _children_of(self.process.pid)
+
+    def relays(self) -> set[int]:
+        """Ids of the relay processes, where there are several."""
+        return {child for program in self.programs() for child in _children_of(program) if _is_relay(child)}
 
 
-def start(directory: Path, ports: Mapping[str, int], traffic: str = "1") -> "subprocess.Popen[str]":
+def start(directory: Path, ports: Mapping[str, int], traffic: str = "1", workers: str = "1") -> "subprocess.Popen[str]":
     """Start a demo, and do not wait."""
     variables = {name: value for name, value in os.environ.items() if name not in STEERING}
     options = [option for name, port in ports.items() for option in (f"--{name}-port", str(port))]
     return subprocess.Popen(
         [sys.executable, "manage.py", "demo", "--directory", str(directory), *options],
         cwd=PROJECT,
-        env={**variables, "TRAFFIC": traffic},
+        env={**variables, "TRAFFIC": traffic, "DEMO_WORKERS": workers},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -121,6 +125,15 @@ def _ends(process_id: int) -> bool:
     with os.fdopen(descriptor) as watched:
         ended, _, _ = select.select([watched], [], [], END_SECONDS)
     return bool(ended)
+
+
+def _children_of(parent: int) -> set[int]:
+    ids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
+    return {process_id for process_id in ids if _parent_of(process_id) == parent}
+
+
+def _is_relay(process_id: int) -> bool:
+    return b"\0--inherited\0" in Path(f"/proc/{process_id}/cmdline").read_bytes()
 
 
 def _parent_of(process_id: int) -> int:

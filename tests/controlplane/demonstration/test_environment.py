@@ -11,6 +11,7 @@ from controlplane.demonstration.environment import (
     port,
     replace_variables,
     variables_of,
+    wanted_workers,
     wants_traffic,
 )
 
@@ -102,6 +103,27 @@ def test_traffic_is_wanted_unless_it_is_switched_off(word, wanted):
 
 def test_traffic_is_wanted_where_nobody_says_anything():
     assert wants_traffic({})
+
+
+@pytest.mark.parametrize(("word", "wanted"), [("", 1), ("1", 1), ("4", 4), ("64", 64)])
+def test_there_is_one_relay_process_unless_more_are_wanted(word, wanted):
+    assert wanted_workers({"DEMO_WORKERS": word}) == wanted
+
+
+@pytest.mark.parametrize("word", ["0", "65", "-1", "1.5", "many", "²"])
+def test_what_is_no_number_of_relay_processes_is_refused(word):
+    with pytest.raises(ValueError, match=f"DEMO_WORKERS is '{word}', but must be a whole number from 1 to 64"):
+        wanted_workers({"DEMO_WORKERS": word})
+
+
+def test_a_single_relay_process_answers_for_itself_where_integrations_connect(tmp_path):
+    assert Demonstration(directory=tmp_path, relay_port=9001).relay_http_urls == ["http://127.0.0.1:9001"]
+
+
+def test_several_relay_processes_answer_for_themselves_on_one_port_after_the_other(tmp_path):
+    demonstration = Demonstration(directory=tmp_path, workers=2, operations_port=9011)
+
+    assert demonstration.relay_http_urls == ["http://127.0.0.1:9011", "http://127.0.0.1:9012"]
 
 
 def test_keys_of_the_file_reach_the_settings_as_text(tmp_path):

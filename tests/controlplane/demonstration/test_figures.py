@@ -29,6 +29,40 @@ def test_offers_after_the_last_word_of_a_relay_do_not_count_as_waiting_yet():
     assert (only_row(figures).offered, only_row(figures).waiting) == (140, 0)
 
 
+def test_all_relay_processes_are_added_up_and_offers_count_up_to_when_the_last_of_them_has_told():
+    figures = Figures([CLIENT], has_traffic=True)
+
+    figures.add_report(report(at=10.0, offered=100))
+    figures.add_report(report(at=11.0, offered=200))
+    figures.add_record(record(10.4, messages=100, worker="first"))
+    figures.add_record(record(10.9, messages=40, worker="second"))
+
+    assert (only_row(figures).offered, only_row(figures).relayed, only_row(figures).waiting) == (140, 140, 0)
+
+
+def test_a_relay_process_that_fell_silent_is_not_waited_for():
+    figures = Figures([CLIENT], has_traffic=True)
+
+    figures.add_report(report(at=10.0, offered=100))
+    figures.add_report(report(at=14.0, offered=500))
+    figures.add_record(record(10.0, messages=100, worker="killed"))
+    figures.add_record(record(14.0, messages=300, worker="other"))
+
+    assert (only_row(figures).offered, only_row(figures).relayed) == (500, 400)
+
+
+def test_what_a_broken_connection_had_taken_and_nobody_passed_on_is_lost_and_does_not_wait():
+    row = row_after_a_kill(relayed=90, sent=100, relayed_since=30, offered=130)
+
+    assert (row.offered, row.relayed, row.waiting) == (130, 120, 0)
+
+
+def test_what_a_broken_connection_left_to_the_client_waits():
+    row = row_after_a_kill(relayed=100, sent=100, relayed_since=30, offered=180)
+
+    assert (row.offered, row.relayed, row.waiting) == (180, 130, 50)
+
+
 def test_what_a_visitor_sends_beside_the_traffic_makes_nothing_negative():
     figures = Figures([CLIENT], has_traffic=False)
 
@@ -94,15 +128,28 @@ def test_a_limit_that_a_visitor_changed_is_shown():
     assert only_row(figures).limit == Limit(50, 5, 0)
 
 
-def record(ended_at, *, messages, direction="to_platform", client="id", held_in_bucket=0):
+def row_after_a_kill(*, relayed, sent, relayed_since, offered):
+    """One relay process is killed at 10.1 s; at 10.2 s the integration has another connection, to the other one."""
+    figures = Figures([CLIENT], has_traffic=True)
+    figures.add_record(record(10.0, messages=relayed, worker="killed"))
+    for at in (10.5, 13.5):
+        figures.add_report(report(at=at, offered=offered, connected_at=10.2, sent_before=sent))
+        only_row(figures)
+    figures.add_record(record(13.5, messages=relayed_since, worker="other"))
+    return only_row(figures)
+
+
+def record(ended_at, *, messages, held_in_bucket=0, worker="worker", **whose):
     held = [0] * (len(HELD_BOUNDS_MS) + 1)
     held[held_in_bucket] = messages
-    flow = FlowRecord("acme", client, "crm", direction, messages, messages * 100, 0, 0, 0, held)
-    return encoded(TelemetryRecord("worker", 1, ended_at, [flow], []))
+    whose = {"client": "id", "direction": "to_platform", **whose}
+    counts = {"messages": messages, "bytes": messages * 100, "control_frames": 0, "waited": 0, "waiting": 0}
+    flow = FlowRecord(tenant="acme", channel="crm", held=held, **whose, **counts)
+    return encoded(TelemetryRecord(worker, 1, ended_at, [flow], []))
 
 
 def report(**told):
-    return encoded([{"client_id": "id", **told}]).encode()
+    return encoded([{"client_id": "id", "connected_at": 1.0, "sent_before": 0, **told}]).encode()
 
 
 def encoded(told):

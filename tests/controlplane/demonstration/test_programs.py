@@ -1,10 +1,12 @@
 import socket
+from dataclasses import replace
 
 import pytest
 
 from controlplane.demonstration import programs
 from controlplane.demonstration.environment import Demonstration, free_port
 from controlplane.demonstration.programs import CannotStart, refuse_taken_ports
+from tests.relay.running import free_range
 
 
 @pytest.fixture
@@ -25,6 +27,38 @@ def test_a_taken_port_is_named_with_what_to_do(demonstration, option, name):
 
     assert str(refusal.value).startswith(f"Port {port} is in use. End what listens there")
     assert str(refusal.value).endswith(f"manage.py demo {option} NUMBER")
+
+
+@pytest.fixture
+def several(demonstration):
+    """The same with three relay processes."""
+    return replace(demonstration, workers=3, operations_port=free_range(3))
+
+
+def test_several_relay_processes_need_a_port_each(several):
+    refuse_taken_ports(several)
+
+    with socket.create_server(("127.0.0.1", several.operations_port + 2)), pytest.raises(CannotStart) as refusal:
+        refuse_taken_ports(several)
+
+    assert str(refusal.value).startswith(f"Port {several.operations_port + 2} is in use.")
+    assert str(refusal.value).endswith("manage.py demo --operations-port NUMBER")
+
+
+def test_ports_beyond_the_last_are_refused(demonstration):
+    with pytest.raises(CannotStart, match=r"end at 65536\. Choose a lower --operations-port"):
+        refuse_taken_ports(replace(demonstration, workers=2, operations_port=65_535))
+
+
+def test_several_relay_processes_are_started_by_one_program_and_answer_on_ports_of_their_own(several):
+    program = programs.relay(several)
+
+    assert program.command[-2:] == ("--processes", "3")
+    assert program.variables == {"FLOODGATE_OPERATIONS_PORT": str(several.operations_port)}
+
+
+def test_a_single_relay_process_has_no_port_for_operations(demonstration):
+    assert programs.relay(demonstration).variables == {"FLOODGATE_OPERATIONS_PORT": "0"}
 
 
 def test_two_programs_can_not_share_a_port(tmp_path):

@@ -11,6 +11,7 @@ from websockets.sync.client import connect
 
 from tests.controlplane.demonstration.started import PROJECT, StartedDemo, fetch, free_ports, left_of, start
 from tests.documentation.samples import sample
+from tests.relay.running import free_range
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 README, CONNECT, REVOKE = "README.md", "docs/how-to/connect-an-integration.md", "docs/how-to/revoke-a-client.md"
@@ -118,6 +119,32 @@ def test_an_unusable_word_for_traffic_is_refused_in_one_line(directory):
     _, complaint = demo.communicate()
 
     assert (demo.returncode, complaint) == (2, "TRAFFIC is 'perhaps', but must be 0 for a quiet demo, or 1.\n")
+
+
+def test_an_unusable_number_of_relay_processes_is_refused_in_one_line(directory):
+    demo = start(directory, {}, workers="many")
+
+    _, complaint = demo.communicate()
+
+    assert demo.returncode == 2
+    assert complaint == "DEMO_WORKERS is 'many', but must be a whole number from 1 to 64.\n"
+
+
+def test_of_several_relay_processes_one_that_dies_is_replaced_and_in_the_end_none_is_left(directory):
+    ports = {**free_ports(), "operations": free_range(3)}
+    with StartedDemo(directory, ports, traffic="0", workers="3") as demo:
+        demo.wait_for("3 of 3 relay processes answer.")
+        before = demo.relays()
+
+        kill(min(before), signal.SIGKILL)
+        while not demo.relays() - before:
+            demo.wait_for("relay processes answer.")
+        demo.wait_for("3 of 3 relay processes answer.")
+        after = demo.relays()
+        status = demo.end(signal.SIGTERM)
+
+    assert (status, len(before), len(after), len(before & after)) == (0, 3, 3, 2)
+    assert left_of(before | after) == set()
 
 
 def test_without_traffic_nothing_is_sent(lives):

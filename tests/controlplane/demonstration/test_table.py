@@ -4,10 +4,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from controlplane.demonstration.figures import Row
+from controlplane.demonstration.figures import Relays, Row
 from controlplane.demonstration.scenario import Limit
 from controlplane.demonstration.table import headline, line, screen, welcome
 from tests.controlplane.demonstration.test_credentials import credentials_with
+
+ONE = Relays(1, 1)
 
 
 def test_the_headline_says_what_is_offered_allowed_and_received():
@@ -25,7 +27,7 @@ def test_without_traffic_the_headline_says_how_to_connect():
 
 
 def test_the_line_for_logs_has_every_figure():
-    assert line([row_of()], has_traffic=False).endswith(
+    assert line([row_of()], ONE, has_traffic=False).endswith(
         "crm-sync: offered 1,234,567, relayed 5,000, waiting 1,229,567, refused 2, "
         "counted 5,010, 100.1/s, peak 111 / 121."
     )
@@ -39,6 +41,19 @@ def test_the_table_fits_the_terminal_and_shortens_no_figure(width):
     assert not any("…" in text for text in lines)
     assert any(text.split()[:5] == ["crm-sync", *(["1,000/s"] * (width > 110)), "1.23M", "5,000", "1.23M", "2"][:5]
                for text in lines)  # fmt: skip
+
+
+def test_of_several_relay_processes_it_is_told_how_many_answer():
+    several = Relays(3, 4)
+
+    assert "3 of 4 relay processes answer." in " ".join(rendered([row_of()], 120, several))
+    assert "the platform got 100.1/s. 3 of 4 relay processes answer. crm-sync:" in line(
+        [row_of(floods=True)], several, has_traffic=True
+    )
+
+
+def test_of_a_single_relay_process_nothing_is_told():
+    assert "relay process" not in " ".join(rendered([row_of()], 120)) + line([row_of()], ONE, has_traffic=True)
 
 
 def test_clients_stand_under_their_tenant_and_platform():
@@ -64,10 +79,10 @@ def test_the_welcome_has_every_address_and_log_in():
     assert "fgs_secret" not in text
 
 
-def rendered(rows, width):
+def rendered(rows, width, relays=ONE):
     console = Console(width=width, color_system=None)
     with console.capture() as capture:
-        console.print(screen(rows, width, has_traffic=True))
+        console.print(screen(rows, relays, width, has_traffic=True))
     return [text.rstrip() for text in capture.get().splitlines()]
 
 

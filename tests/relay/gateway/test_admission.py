@@ -2,13 +2,17 @@ import asyncio
 import json
 import time
 from contextlib import AsyncExitStack, suppress
+from uuid import uuid4
 
 import pytest
+import pytest_asyncio
 import websockets
 
 from relay.gateway.admission import Admission, channel_for
 from relay.gateway.authentication import Handshake, Identity
 from relay.protocol.denials import Denied
+from relay.sharing.sharing import Sharing
+from relay.splicing.waiting import WaitingRoom
 from relay.telemetry.counters import Counters
 from relay.throttle.policy import Beyond, Counted, Direction, PolicySnapshot, Scope, ZonePolicy, default_zones
 from tests.relay import records
@@ -22,9 +26,25 @@ HANDSHAKES = {"counted": Counted.HANDSHAKES, "beyond": Beyond.REJECT}
 CONNECTIONS = {"counted": Counted.OPEN_CONNECTIONS, "beyond": Beyond.REJECT}
 
 
+@pytest_asyncio.fixture
+async def sharing(redis):
+    """What processes share, as the only one there is."""
+    shared = Sharing(WaitingRoom(asyncio.get_running_loop()))
+    yield shared
+    await shared.aclose()
+
+
 @pytest.fixture
-def admission():
-    return Admission(1_000_000, 1_000_000, Counters())
+def admission_of(sharing):
+    """Makes admissions; the figures limit handshakes of one address."""
+    return lambda permits=1_000_000, burst=1_000_000, counters=None: Admission(
+        permits, burst, counters or Counters(), sharing
+    )
+
+
+@pytest.fixture
+def admission(admission_of):
+    return admission_of()
 
 
 def client(*zones, **changes):
@@ -59,8 +79,8 @@ def choice(record, channel="echo", tenant_slug="", scopes=()):
     return refused.value.denial.status, refused.value.denial.code
 
 
-async def test_an_address_is_refused_beyond_its_burst_and_told_when_to_come_back():
-    admission = Admission(1, 3, Counters())
+async def test_an_address_is_refused_beyond_its_burst_and_told_when_to_come_back(admission_of):
+    admission = admission_of(1, 3)
     for _ in range(4):
         admission.admit_address(ADDRESS)
 
@@ -72,9 +92,9 @@ async def test_an_address_is_refused_beyond_its_burst_and_told_when_to_come_back
     assert dict(denial.headers)["ratelimit-policy"] == '"address_handshakes";q=1;w=1'
 
 
-async def test_a_refused_address_is_counted_as_nobodys():
+async def test_a_refused_address_is_counted_as_nobodys(admission_of):
     counters = Counters()
-    admission = Admission(1, 0, counters)
+    admission = admission_of(1, 0, counters)
     admission.admit_address(ADDRESS)
 
     with pytest.raises(Denied):
@@ -84,8 +104,8 @@ async def test_a_refused_address_is_counted_as_nobodys():
     assert (key, counter.refused) == (("", "", "", ("address", 0, "address_handshakes")), 1)
 
 
-async def test_s25_another_address_is_not_held_responsible():
-    admission = Admission(1, 0, Counters())
+async def test_s25_another_address_is_not_held_responsible(admission_of):
+    admission = admission_of(1, 0)
     admission.admit_address(ADDRESS)
 
     admission.admit_address("192.0.2.8")
@@ -124,10 +144,10 @@ async def test_a_handshake_beyond_the_delay_waits_for_its_turn(admission):
     ],
     ids=["refused", "refused_by_a_cap", "waited"],
 )
-async def test_what_a_zone_does_to_handshakes_is_counted_for_it(zone, counted):
+async def test_what_a_zone_does_to_handshakes_is_counted_for_it(zone, counted, admission_of):
     counters = Counters()
     record = client(policies=(policy(ZonePolicy(name="client", **zone), version=7),))
-    admission = Admission(1_000_000, 1_000_000, counters)
+    admission = admission_of(counters=counters)
 
     async with AsyncExitStack() as stack:
         for _ in range(2):
@@ -164,12 +184,12 @@ async def test_b8_a_full_cap_says_that_it_counts_what_is_open(admission):
 
 
 async def test_a_credentials_cap_counts_the_connections_of_all_its_clients(admission):
-    shared = PolicySnapshot("default", 0, default_zones())
+    same = {"policies": (PolicySnapshot("default", 0, default_zones()),), "tenant_id": str(uuid4())}
 
     async with AsyncExitStack() as stack:
         for _ in range(10):
-            await enter(admission, client(policies=(shared,)), stack)
-        denial = await refusal_of(admission, client(policies=(shared,)))
+            await enter(admission, client(**same), stack)
+        denial = await refusal_of(admission, client(**same))
 
     assert denial.members["violated-policies"] == ["credential_connections"]
 
@@ -183,7 +203,7 @@ async def test_limits_are_those_of_client_channel_and_platform_connection_by_dir
     record = client(hourly(1), hourly(9, name="bytes", counted=Counted.BYTES), channels=(channel,))
 
     async with AsyncExitStack() as stack:
-        limits = admission.limits(record, channel, await enter(admission, record, stack))
+        limits = admission.limits(record, channel, (await enter(admission, record, stack)).scope_ids)
 
     assert names(limits.to_platform) == (["client", "bytes", "credential"], ["bytes"], ["pings"])
     assert names(limits.to_client) == (["back"], [], [])
@@ -193,9 +213,9 @@ def names(frame_limits):
     return tuple([zone.policy.name for zone in limiter.zones] for limiter in frame_limits)
 
 
-async def test_a_zone_at_rest_is_forgotten_and_one_in_use_is_not():
-    admission = Admission(1_000_000, 0, Counters())
-    used_up = Admission(1, 0, Counters())
+async def test_a_zone_at_rest_is_forgotten_and_one_in_use_is_not(admission_of):
+    admission = admission_of(burst=0)
+    used_up = admission_of(1, 0)
     admission.admit_address(ADDRESS)
     used_up.admit_address(ADDRESS)
 

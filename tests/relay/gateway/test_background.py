@@ -3,6 +3,9 @@ import json
 
 import pytest
 
+from relay.store.announcements import announce
+from relay.store.receipts import read_receipts
+from relay.store.workers import names_of_alive_workers
 from tests.relay.eventually import eventually
 from tests.relay.integration import RawConnection, drop
 from tests.relay.running import HOST, running_relay
@@ -37,6 +40,21 @@ async def test_f4_those_who_hold_most_are_closed_with_1013(mortal_relay, integra
 
     assert await platform.close_frame() == (1001, "memory_short")
     assert mortal_relay.worker.counters.closes["floodgate", 1013] == 1
+
+
+def receipts_of(integration):
+    """What relay processes say of its tenant."""
+    return read_receipts(integration.record.tenant_id).receipts
+
+
+async def test_a_relay_confirms_by_the_name_under_which_it_is_alive(relay, integration):
+    await integration.connect()
+
+    entry_id = announce(integration.record.tenant_id)
+
+    receipts = await eventually(lambda: receipts_of(integration))
+    assert set(receipts) <= set(names_of_alive_workers())
+    await eventually(lambda: receipts_of(integration)[relay.worker.name].entry_id == entry_id)
 
 
 async def test_f6_a_relay_that_is_short_of_files_lets_nobody_in_but_goes_on(mortal_relay, integration_of):

@@ -62,6 +62,17 @@ def ask(http, relay):
 
 
 @pytest.fixture
+def ask_operations(http, relay):
+    """Asks the relay's port for operations; gives status, headers and body."""
+
+    async def ask(path, method="GET", **options):
+        async with http.request(method, relay.operations_url + path, **options) as answer:
+            return answer.status, answer.headers, await answer.read()
+
+    return ask
+
+
+@pytest.fixture
 def ask_token(ask, web):
     """Asks the relay for a token, from web."""
 
@@ -138,6 +149,34 @@ async def test_any_other_method_is_answered_405_with_what_is_allowed(ask, method
     status, headers, _ = await ask("/readyz", method)
 
     assert (status, headers["Allow"]) == (405, "GET, HEAD")
+
+
+async def test_the_port_for_operations_answers_health_and_metrics(ask_operations):
+    answers = [await ask_operations(path) for path in ("/livez", "/readyz", "/metrics")]
+
+    assert [status for status, _, _ in answers] == [200, 200, 200]
+    assert b"floodgate_build_info{" in answers[2][2]
+
+
+async def test_the_port_for_operations_answers_once_a_connection_so_that_nobody_stays_with_a_process_that_drains(
+    ask_operations,
+):
+    _, headers, _ = await ask_operations("/metrics")
+
+    assert headers["Connection"] == "close"
+
+
+@pytest.mark.parametrize("path", ["/", "/oauth/token", "/v2/websocket/crm"])
+async def test_the_port_for_operations_is_not_for_clients(ask_operations, path):
+    status, _, body = await ask_operations(path)
+
+    assert (status, "Clients connect to another" in json.loads(body)["detail"]) == (404, True)
+
+
+async def test_no_token_is_asked_for_at_the_port_for_operations(ask_operations, web):
+    status, headers, _ = await ask_operations("/oauth/token", "POST", data=FORM)
+
+    assert (status, headers["Allow"], web.heads) == (405, "GET, HEAD", [])
 
 
 async def test_a_token_request_is_answered_by_web(ask_token, web):

@@ -1,48 +1,36 @@
 import asyncio
-from contextlib import asynccontextmanager
 from uuid import uuid4
 
-import msgspec
-import psycopg
 import pytest
 import pytest_asyncio
 from asgiref.sync import sync_to_async
-from django.db import connection, connections
+from django.db import connections
 
-from relay.gateway.authentication import Identity
-from relay.gateway.background import end_tasks
 from relay.gateway.policies import Policies
 from relay.protocol.denials import Denied
 from relay.store import keys
 from relay.store.announcements import announce
 from relay.store.client_records import FORM, WRITTEN, replace_records
 from relay.store.pool import blocking, on_loop
+from relay.store.receipts import note_announced
 from relay.store.revocations import revoke_token
 from tests.relay import records
 from tests.relay.eventually import eventually
-from tests.tenants.factories import ClientFactory
+from tests.relay.gateway.audience import (
+    FAR_FUTURE,
+    Audience,
+    following,
+    identity_of,
+    receipt_of,
+    rewritten,
+    task_names,
+    written,
+)
 
 pytestmark = pytest.mark.asyncio
-FAR_FUTURE = 4e9
+WORKER = "7-5f1c"
 END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'"
 UNKNOWN, UNAVAILABLE = (401, "invalid_token"), (503, "store_unavailable")
-
-
-class Audience:
-    """Who is connected, and of which tenants' changes it was told."""
-
-    def __init__(self):
-        self.connected = {}
-        self.told = []
-
-    def clients_of(self, tenant_id):
-        return self.connected.get(tenant_id, set())
-
-    def is_here(self, client):
-        return client[1] in self.clients_of(client[0])
-
-    def apply_change(self, tenant_id):
-        self.told.append(tenant_id)
 
 
 @pytest.fixture
@@ -54,47 +42,9 @@ def audience():
 async def policies(audience):
     """What a relay process knows: nothing yet."""
     redis_on_loop = on_loop()
-    yield Policies(redis_on_loop, audience)
+    yield Policies(redis_on_loop, WORKER, audience)
     await redis_on_loop.aclose()
     await sync_to_async(connections.close_all, thread_sensitive=False)()  # those of a rebuild's thread
-
-
-@pytest.fixture
-def stored_client(transactional_db, redis):
-    """A client in the database, of which Redis knows nothing."""
-    return ClientFactory.create()
-
-
-@pytest.fixture
-def database_server(stored_client):
-    """Runs SQL beside the database, which {} stands for; afterwards it lets us in again."""
-    asked = connection.get_connection_params()
-    where = {name: asked[name] for name in ("host", "port", "user", "password") if name in asked}
-    connection.close()
-    with psycopg.connect(dbname="postgres", autocommit=True, **where) as postgres:
-        yield lambda statement: postgres.execute(statement.format(asked["dbname"]))
-        postgres.execute(f'ALTER DATABASE "{asked["dbname"]}" ALLOW_CONNECTIONS true')
-    connection.close_pool()
-
-
-def written(**changes):
-    """A client that Redis knows."""
-    record = records.client(records.platform_connection("http://platform.example"), **changes)
-    replace_records(record.tenant_id, [record])
-    return record
-
-
-def rewritten(record, **changes):
-    """The same client, changed, in Redis; nobody is told."""
-    changed = msgspec.structs.replace(record, **changes)
-    replace_records(record.tenant_id, [changed])
-    return changed
-
-
-def identity_of(client, **changes):
-    """What a token of a client says."""
-    fields = {"token_id": "t1", "issued_at": FAR_FUTURE - 600, "expires_at": FAR_FUTURE, "scopes": frozenset()}
-    return Identity(**({"tenant_id": str(client.tenant_id), "client_id": client.client_id} | fields | changes))
 
 
 async def refusal(policies, identity):
@@ -108,19 +58,6 @@ def followers():
     """Who waits for announcements in the test's own database of Redis."""
     own = blocking().client_info()["db"]
     return [each for each in blocking().client_list() if (each["cmd"], int(each["db"])) == ("xread", own)]
-
-
-@asynccontextmanager
-async def following(policies, audience, *connected):
-    """Policies that follow announcements and have these clients connected."""
-    for record in connected:
-        audience.connected.setdefault(record.tenant_id, set()).add(record.client_id)
-        await policies.client_of(identity_of(record))
-    task = asyncio.create_task(policies.follow())
-    await eventually(lambda: len(audience.told) == len(connected))
-    audience.told.clear()
-    yield
-    await end_tasks([task])
 
 
 async def test_a_client_is_known_by_the_record_that_was_written(redis, policies):
@@ -290,3 +227,59 @@ async def test_f17_a_change_while_the_follower_was_cut_off_is_heard(redis, polic
         await eventually(lambda: policies.known(identity_of(record)) == changed)
 
     assert set(audience.told) == {record.tenant_id}
+
+
+async def test_an_applied_change_is_confirmed_with_the_versions_to_which_clients_are_held(redis, policies, audience):
+    record = written(policies=(records.policy(version=12, policy_id="web-chat"),))
+
+    async with following(policies, audience, record):
+        entry_id = announce(record.tenant_id)
+        receipt = await receipt_of(record.tenant_id, entry_id)
+
+    assert [(one.version, one.is_held) for one in receipt.enforced.values()] == [(12, True)]
+    assert audience.told == [record.tenant_id]
+
+
+async def test_where_clients_are_held_to_several_versions_the_lowest_is_confirmed(redis, policies, audience):
+    old = written(policies=(records.policy(version=11, policy_id="web-chat"),))
+    new = written(tenant_id=old.tenant_id, policies=(records.policy(version=12, policy_id="web-chat"),))
+    replace_records(old.tenant_id, [old, new])
+
+    async with following(policies, audience, old, new):
+        receipt = await receipt_of(old.tenant_id, announce(old.tenant_id))
+
+    assert receipt.enforced["web-chat"].version == 11
+
+
+async def test_a_tenant_of_which_nobody_is_here_is_confirmed_at_once(redis, policies, audience):
+    note_announced("acme", first := announce("acme"), {"web-chat": 12})
+
+    async with following(policies, audience):
+        assert (await receipt_of("acme", first)).enforced["web-chat"].version == 12
+        assert (await receipt_of("acme", announce("acme"))).enforced["web-chat"].version == 12
+
+
+async def test_b70_a_receipt_that_redis_does_not_take_stops_no_reload(redis, policies, audience):
+    record = written()
+    blocking().set(keys.receipts(record.tenant_id), "canary")
+
+    async with following(policies, audience, record):
+        for told in (1, 2):
+            announce(record.tenant_id)
+            await eventually(lambda told=told: len(audience.told) == told)
+
+
+async def test_a_record_that_is_being_looked_up_when_a_change_comes_is_looked_up_again(
+    stored_client, policies, audience, locked_tenant
+):
+    tenant_id = str(stored_client.tenant_id)
+    async with following(policies, audience):
+        looking_up = asyncio.create_task(policies.client_of(identity_of(stored_client)))
+        await eventually(lambda: f"rebuild of {tenant_id}" in task_names())
+
+        announce(tenant_id)
+
+        await eventually(lambda: f"reload of {tenant_id}" in task_names())
+        locked_tenant.rollback()
+        await looking_up
+        await eventually(lambda: tenant_id in audience.told)

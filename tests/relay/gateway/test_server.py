@@ -13,10 +13,13 @@ from relay.gateway.server import listening_socket, relay_server, take_over_exten
 from relay.protocol.denials import Denied
 from tests.architecture.sources import ROOT
 from tests.relay.eventually import eventually
-from tests.relay.running import HOST
+from tests.relay.integration import drop, raw_connection
+from tests.relay.opening import upgrade_request
+from tests.relay.running import HOST, running_relay
 
 pytestmark = pytest.mark.asyncio
 KIB = 1024
+LIVEZ = b"GET /livez HTTP/1.1\r\nHost: relay\r\n\r\n"
 
 
 async def test_a_socket_that_was_taken_over_is_the_sessions_and_no_longer_uvicorns(integration):
@@ -70,6 +73,40 @@ async def test_a_port_can_be_had_again_at_once_after_its_connections_ended():
             listener.accept()[0].close()
 
     listening_socket(*address, 64 * KIB).close()
+
+
+async def test_no_websocket_is_opened_at_the_port_for_operations(relay):
+    client = await raw_connection(relay.operations_port)
+    client.send(upgrade_request("/v2/websocket/echo"))
+
+    assert await client.read_status() == 404
+    await drop(client.writer)
+
+
+async def test_f55_a_scraper_waits_at_the_same_door_as_clients_with_its_deadlines(relay):
+    before = set(relay.server.server_state.connections)
+    client = await raw_connection(relay.operations_port)
+
+    waiting = await eventually(lambda: set(relay.server.server_state.connections) - before)
+
+    assert {type(each) for each in waiting} == {ClientDoor}
+    await drop(client.writer)
+
+
+async def test_the_port_for_operations_expects_no_proxys_header_where_clients_send_one(relays_redis_url, store):
+    with running_relay(relays_redis_url, PROXY_PROTOCOL=True) as relay:
+        client = await raw_connection(relay.operations_port)
+        client.send(LIVEZ)
+
+        assert await client.read_status() == 200
+        await drop(client.writer)
+
+
+async def test_the_port_for_operations_is_closed_with_the_relay(mortal_relay):
+    mortal_relay.stop()
+
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((HOST, mortal_relay.operations_port))
 
 
 async def test_uvicorn_is_the_one_whose_classes_were_read():

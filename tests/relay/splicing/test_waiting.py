@@ -34,6 +34,7 @@ class Waiting:
     def __init__(self, name, room, zone, gone):
         self.name, self.room, self.zone, self.gone = name, room, zone, gone
         self.throttled_since_ns = time.monotonic_ns()
+        self.held = None
 
     def ask_again(self, now_ns):
         if self.zone.has_room(now_ns):
@@ -192,8 +193,8 @@ async def test_what_a_zone_holds_back_is_counted_with_its_version_and_for_how_lo
     integration = integration_of(policies=(policy(LIMITED, version=7),))
     client = await integration.connect_raw(ORDERS)
 
-    client.send(*(masked(b"%d|" % number) for number in range(13)))
-    await eventually(lambda: received(simulator)["messages"] == 13)
+    client.send(*(masked(b"%d|" % number) for number in range(60)))
+    await eventually(lambda: received(simulator)["messages"] == 60)
 
     version, counter = throttle(integration)
     assert (version, counter.waited, counter.waiting) == (7, traffic(integration).waited, 0)

@@ -1,16 +1,83 @@
-"""An address where no Redis listens."""
+"""A Redis whose time a test holds, and a cluster."""
 
 import pytest
 
+from relay.store import caps, leases, workers
+from relay.store.caps import HOLD_SECONDS, Held, Who, enter, hold
 from relay.store.pool import blocking
-
-NOTHING_LISTENS = "redis://:canary-password@127.0.0.1:1/0"
+from tests.relay.store.held_clock import Calls, HeldClock, TimedScript
+from tests.relay.store.own_cluster import own_cluster
+from tests.relay.store.places import CAP, CONNECTIONS
 
 
 @pytest.fixture
-def no_redis(settings):
-    """No Redis, for the code under test."""
-    settings.REDIS_URL = NOTHING_LISTENS
+def call(redis):
+    """Calls a function of relay/store with Redis and what else it wants."""
+    calls = Calls()
+    yield calls
+    calls.close()
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Redis' time, for the scripts that limits are shared by."""
+    clock = HeldClock()
+    monkeypatch.setattr(leases, "TAKE_LEASES", TimedScript(clock, "clock", "take_leases"))
+    monkeypatch.setattr(caps, "ENTER", TimedScript(clock, "clock", "enter"))
+    monkeypatch.setattr(caps, "HOLD", TimedScript(clock, "clock", "hold"))
+    monkeypatch.setattr(workers, "ALIVE_WORKERS", TimedScript(clock, "alive_workers"))
+    return clock
+
+
+@pytest.fixture(scope="session")
+def three_nodes():
+    """A Redis Cluster for all tests that want one."""
+    with own_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster(three_nodes, settings):
+    """An empty Redis Cluster, for the code under test."""
+    settings.REDIS_URL = three_nodes.url
     blocking.cache_clear()
-    yield
+    for node in three_nodes.nodes:
+        node.flushall()
+    yield three_nodes
+    blocking().close()
     blocking.cache_clear()
+
+
+@pytest.fixture
+def entry(call, clock):
+    """Lets a worker try to bring one connection in."""
+
+    def entry(worker="1", *, zones=(), caps=((CAP, CONNECTIONS),), holds_any=False, **who):
+        asks = Who(**{"tenant_id": "acme", "worker": worker, "generation": ""} | who)
+        return call(enter, asks, zones, caps, holds_any=holds_any)
+
+    return entry
+
+
+@pytest.fixture
+def holding(call, clock):
+    """Has a worker say what it holds under one cap; answers what is too much, and how many there are in all."""
+
+    def holding(worker, count, *, generation="", key=CAP, limit=CONNECTIONS.permits):
+        generation, [answer] = call(hold, Who("acme", worker, generation), [Held(key, count, limit)])
+        return answer
+
+    return holding
+
+
+@pytest.fixture
+def all_hold(clock, holding):
+    """Lets time pass while workers say again and again what they hold."""
+
+    def all_hold(seconds, **counts):
+        for _ in range(int(seconds / HOLD_SECONDS)):
+            clock.go(HOLD_SECONDS)
+            for worker, count in counts.items():
+                holding(worker, count)
+
+    return all_hold

@@ -3,9 +3,17 @@ import asyncio
 import pytest
 import pytest_asyncio
 
-from relay.gateway.background import end_tasks
+from relay.sharing.ending import end_tasks
 from relay.store import keys
-from relay.store.announcements import BLOCK_MILLISECONDS, EVERY_TENANT, KEPT, announce, changed_tenants
+from relay.store.announcements import (
+    BLOCK_MILLISECONDS,
+    EVERY_TENANT,
+    KEPT,
+    READ_AT_ONCE,
+    announce,
+    announced_tenants,
+    changed_tenants,
+)
 from relay.store.pool import StoreUnavailable, blocking
 from tests.relay.eventually import eventually, turns
 
@@ -19,7 +27,7 @@ async def listening():
     tasks = []
 
     async def listen(heard):
-        async for tenant_id in changed_tenants():
+        async for tenant_id, _ in changed_tenants():
             heard.append(tenant_id)
 
     async def start():
@@ -70,6 +78,24 @@ async def test_announcements_are_heard_once_each_and_in_their_order(redis, liste
     assert heard == [EVERY_TENANT, *map(str, range(100))]
 
 
+async def test_who_announces_learns_the_entry_that_listeners_hear_of(redis):
+    heard = changed_tenants()
+    await anext(heard)
+
+    entry_id = announce("acme")
+
+    assert await anext(heard) == ("acme", entry_id)
+    await heard.aclose()
+
+
+async def test_all_tenants_that_were_announced_can_be_asked_for(redis, redis_on_loop):
+    flood(READ_AT_ONCE)
+    announce("last")
+    blocking().xadd(keys.announcements(), {"alien": "field"})
+
+    assert await announced_tenants(redis_on_loop) == {"acme", "last"}
+
+
 async def test_every_listener_hears_them(redis, listening):
     all_heard = [await listening() for _ in range(3)]
 
@@ -81,12 +107,12 @@ async def test_every_listener_hears_them(redis, listening):
 
 async def test_a_listener_that_is_slow_misses_nothing(redis):
     heard = changed_tenants()
-    assert await anext(heard) == EVERY_TENANT
+    assert (await anext(heard)).tenant_id == EVERY_TENANT
 
     for tenant_id in ("first", "second"):
         announce(tenant_id)
 
-    assert [await anext(heard), await anext(heard)] == ["first", "second"]
+    assert [(await anext(heard)).tenant_id, (await anext(heard)).tenant_id] == ["first", "second"]
     await heard.aclose()
 
 
@@ -156,7 +182,7 @@ async def test_f7_a_listener_waits_for_a_redis_that_is_not_there_yet(own_server)
 
     own_server.start()
 
-    assert await first == EVERY_TENANT
+    assert (await first).tenant_id == EVERY_TENANT
     await heard.aclose()
 
 
@@ -184,12 +210,12 @@ async def test_a_listener_that_is_too_far_behind_hears_that_everything_may_have_
     heard = changed_tenants()
     await anext(heard)
     announce("heard")
-    assert await anext(heard) == "heard"
+    assert (await anext(heard)).tenant_id == "heard"
 
     announce("missed")
     flood(2 * KEPT)
 
-    assert await anext(heard) == EVERY_TENANT
+    assert (await anext(heard)).tenant_id == EVERY_TENANT
     await heard.aclose()
 
 

@@ -6,16 +6,25 @@ import pytest
 from redis.crc import key_slot
 
 from relay.store import keys
+from relay.throttle.policy import Scope
+from relay.throttle.zones import ZoneKey
 
+KEY = ZoneKey(Scope.CLIENT, "crm", "policy", "messages")
 FUNCTIONS = dict(inspect.getmembers(keys, inspect.isfunction))
 OF_A_TENANT = {name for name, function in FUNCTIONS.items() if "tenant_id" in inspect.signature(function).parameters}
 OF_ALL = FUNCTIONS.keys() - OF_A_TENANT
 
 
+def key_of(name, tenant_id, zone_key=KEY):
+    """The key by that name; some are of one zone or cap."""
+    function = FUNCTIONS[name]
+    return function(tenant_id, zone_key) if "key" in inspect.signature(function).parameters else function(tenant_id)
+
+
 def test_all_keys_of_one_tenant_share_a_slot_of_redis_cluster():
     tenant_id = str(uuid4())
 
-    slots = {key_slot(FUNCTIONS[name](tenant_id).encode()) for name in OF_A_TENANT}
+    slots = {key_slot(key_of(name, tenant_id).encode()) for name in OF_A_TENANT}
 
     assert len(OF_A_TENANT) > 1
     assert slots == {key_slot(tenant_id.encode())}
@@ -24,10 +33,16 @@ def test_all_keys_of_one_tenant_share_a_slot_of_redis_cluster():
 def test_no_two_keys_are_the_same():
     tenant_ids = [str(uuid4()) for _ in range(3)]
 
-    of_tenants = [FUNCTIONS[name](tenant_id) for name, tenant_id in product(OF_A_TENANT, tenant_ids)]
+    of_tenants = [key_of(name, tenant_id) for name, tenant_id in product(OF_A_TENANT, tenant_ids)]
     of_all = [FUNCTIONS[name]() for name in OF_ALL]
 
     assert len({*of_tenants, *of_all}) == len(of_tenants) + len(of_all)
+
+
+@pytest.mark.parametrize("name", ["zone", "zone_shares", "cap"])
+@pytest.mark.parametrize("field", ["scope", "scope_id", "policy_id", "name"])
+def test_zones_of_different_traffic_have_different_keys(name, field):
+    assert key_of(name, "acme") != key_of(name, "acme", KEY._replace(**{field: "other"}))
 
 
 @pytest.mark.parametrize("name", sorted(OF_ALL))

@@ -23,13 +23,13 @@ def counters():
 
 @pytest.fixture
 def flusher(counters):
-    return Flusher(counters)
+    return Flusher("worker-1", counters)
 
 
 @pytest_asyncio.fixture
 async def flushing(counters, redis_on_loop):
     """The task that flushes every second."""
-    task = asyncio.create_task(flush_every_second(redis_on_loop, counters))
+    task = asyncio.create_task(flush_every_second(redis_on_loop, "worker-1", counters))
     yield task
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -90,10 +90,6 @@ async def test_f1_the_last_record_of_a_process_says_so(redis, counters, flushing
     assert [record.is_last for record in told()] == [False, True]
 
 
-async def test_no_two_processes_have_one_name(counters):
-    assert Flusher(counters).worker != Flusher(counters).worker
-
-
 async def test_f9_a_record_that_could_not_be_sent_is_sent_again_as_it_was(flusher, counters, own_server, redis_on_loop):
     counters.flow(FLOW).messages += 3
     with own_server.frozen(), pytest.raises(StoreUnavailable):
@@ -151,7 +147,7 @@ async def test_counters_are_flushed_without_being_asked(redis, counters, flushin
 
 
 async def test_the_last_second_is_flushed_at_the_end(counters, redis, redis_on_loop):
-    flushing = asyncio.create_task(flush_every_second(redis_on_loop, counters))
+    flushing = asyncio.create_task(flush_every_second(redis_on_loop, "worker-1", counters))
     await turns(0)
     counters.flow(FLOW).messages += 3
 
@@ -171,7 +167,7 @@ async def test_f8_the_log_says_once_that_redis_is_away(own_server, flushing, cou
 
 
 async def test_f8_an_end_without_redis_is_said_and_holds_up_nobody(counters, own_server, redis_on_loop, caplog):
-    flushing = asyncio.create_task(flush_every_second(redis_on_loop, counters))
+    flushing = asyncio.create_task(flush_every_second(redis_on_loop, "worker-1", counters))
     await turns(0)
     own_server.end()
 

@@ -10,7 +10,16 @@ from relay.throttle.policy import ZoneSource
 
 FLOW = Flow("acme", "crm-sync", "billing", "to_platform")
 
-STATE = ProcessState(loop_lag_seconds=0.25, memory_bytes=1024, is_draining=True, log_lines_dropped=7)
+STATE = ProcessState(
+    loop_lag_seconds=0.25,
+    memory_bytes=1024,
+    is_draining=True,
+    log_lines_dropped=7,
+    relay_processes=4,
+    lease_round_trips=12,
+    tenants_alone=2,
+    generations_lost=1,
+)
 
 
 @pytest.fixture

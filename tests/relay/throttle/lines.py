@@ -79,7 +79,7 @@ class Lines:
 
     def _join(self, sender: Sender, now_ns: int) -> None:
         zone = sender.limiter.deciding_zone
-        assert zone is not None
+        assert isinstance(zone, Zone)
         if zone not in self._lines:
             self._lines[zone] = deque()
             zone.close_gate()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from relay.throttle.limiter import Limiter
 from relay.throttle.policy import SECOND_NS, Beyond, Counted, PolicySnapshot, Scope, ZonePolicy
 from relay.throttle.verdict import PASS, Action
-from relay.throttle.zones import MOST_KEPT, ZoneKey, Zones, keyed_zones
+from relay.throttle.zones import MOST_KEPT, KeyedZone, ZoneKey, Zones, keyed_zones
 
 CLIENT = ZonePolicy(name="client", permits=100, burst=20, delay=20)
 CONNECTIONS = ZonePolicy(name="client_connections", counted=Counted.OPEN_CONNECTIONS, permits=2, beyond=Beyond.REJECT)
@@ -126,7 +126,8 @@ def test_zones_are_keyed_by_whose_traffic_they_add_up():
 
     keyed = keyed_zones(snapshots, scope_ids, [Counted.MESSAGES])
 
-    assert keyed == [(KEY, CLIENT, 3), (ZoneKey(Scope.CONNECTION, "17", "policy-2", "connection"), connection, 1)]
+    own = ZoneKey(Scope.CONNECTION, "17", "policy-2", "connection")
+    assert keyed == [KeyedZone(KEY, CLIENT, 3), KeyedZone(own, connection, 1)]
 
 
 def test_a_zone_and_a_cap_know_the_version_that_they_follow(zones):

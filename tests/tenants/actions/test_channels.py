@@ -34,6 +34,12 @@ def test_a_change_is_logged_with_old_and_new(acme, alice, audit_entries):
     assert audit_entries("channel_changed")[0].changes == {"platform_channel": ["", "x"]}
 
 
+def test_a_priority_is_logged_by_its_word(acme, alice, audit_entries):
+    channels.change_channel(ChannelFactory.create(tenant=acme), {"priority": 2}, acting_user=alice)
+
+    assert audit_entries("channel_changed")[0].changes == {"priority": ["normal", "low"]}
+
+
 @pytest.mark.parametrize("name", ["a", "0", "a" * 64, "web-chat_2"])
 def test_a_name_may_have_one_to_64_characters(name, acme, connection, alice):
     channels.create_channel(acme, name=name, platform_connection=connection, acting_user=alice)

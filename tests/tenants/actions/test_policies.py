@@ -2,7 +2,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 
-from relay.throttle.policy import PolicyRefused, ZonePolicy, default_zones
+from relay.throttle.policy import PolicyRefused, StoreAway, ZonePolicy, default_zones
 from tenants.actions import policies
 from tenants.models.policies import PolicyVersion
 from tests.tenants.factories import ClientFactory, DraftFactory, PolicyFactory, ZoneFactory
@@ -70,13 +70,49 @@ def test_rolling_back_publishes_a_copy_and_says_of_what(policy, draft, alice):
     assert back.zone_policies() == draft.zone_policies()
 
 
+def test_a_reason_becomes_the_note_and_the_reason_of_the_entry(draft, alice, audit_entries):
+    version = policies.publish_version(draft, acting_user=alice, reason="Genesys asked us to")
+    policies.roll_back(version, acting_user=alice, reason="They did not mean it")
+
+    reasons = [entry.additional_data["reason"] for entry in audit_entries("policy_published")]
+    assert reasons == ["Genesys asked us to", f"Back to version {draft.number}: They did not mean it"]
+    assert list(draft.policy.versions.order_by("number").values_list("note", flat=True)) == reasons
+
+
+def test_without_a_reason_the_note_is_the_reason(draft, alice, audit_entries):
+    draft = policies.set_note(draft, "40 a second", acting_user=alice)
+
+    assert policies.publish_version(draft, acting_user=alice).note == "40 a second"
+    assert audit_entries("policy_published")[0].additional_data["reason"] == "40 a second"
+
+
+@pytest.mark.parametrize("action", [policies.publish_version, policies.roll_back])
+def test_a_reason_has_up_to_200_characters(action, draft, alice):
+    with pytest.raises(ValidationError, match="200 is the most"):
+        action(draft, acting_user=alice, reason="x" * 201)
+
+    assert action(draft, acting_user=alice, reason="x" * 200).note.endswith("x" * 200)
+
+
+def test_what_happens_without_redis_is_set_on_a_draft_alone(draft, alice):
+    draft = policies.set_store_away(draft, StoreAway.LET_PASS, acting_user=alice)
+    assert draft.store_away == "let_pass"
+
+    policies.publish_version(draft, acting_user=alice)
+    with pytest.raises(policies.VersionImmutable):
+        policies.set_store_away(draft, StoreAway.SHARE, acting_user=alice)
+
+
 def test_a_copy_has_the_same_zones_and_the_next_number(policy, draft, alice):
-    policies.set_zones(draft, default_zones(), acting_user=alice)
+    strict = ZonePolicy(name="strict", permits=100, burst=20, strict=True)
+    policies.set_zones(draft, [*default_zones(), strict], acting_user=alice)
+    draft = policies.set_store_away(draft, StoreAway.REFUSE, acting_user=alice)
 
     copy = policies.create_draft(policy, copy_of=draft, acting_user=alice)
 
     assert copy.number == 2
-    assert copy.zone_policies() == default_zones()
+    assert copy.zone_policies() == (*default_zones(), strict)
+    assert copy.store_away == "refuse"
 
 
 def test_a_policy_begins_at_number_one(policy, alice):

@@ -8,7 +8,7 @@ pytestmark = pytest.mark.django_db
 
 
 def form(connection, **values):
-    return {"name": "chat", "platform_connection": connection.pk, "maps_to": "guide_socket", **values}
+    return {"name": "chat", "platform_connection": connection.pk, "maps_to": "guide_socket", "priority": 1, **values}
 
 
 def test_a_channel_is_made_by_the_action(pages, acme, audit_entries):
@@ -45,6 +45,23 @@ def test_a_change_and_a_deletion_are_logged(pages, acme, address, audit_entries)
 
     assert audit_entries("channel_changed")[0].changes == {"scope": ["", "webchat:send"]}
     assert audit_entries("channel_deleted")[0].changes == {"name": ["chat", ""]}
+
+
+def test_a_priority_is_chosen_and_logged_by_its_word(pages, acme, address, audit_entries):
+    channel = ChannelFactory.create(tenant=acme, name="chat")
+
+    pages.post(address(channel), form(channel.platform_connection, priority=0))
+
+    assert audit_entries("channel_changed")[0].changes == {"priority": ["normal", "high"]}
+
+
+@pytest.mark.parametrize("priority", ["3", "-1", "high", ""])
+def test_a_priority_that_is_none_is_refused_at_its_field(priority, pages, acme, address):
+    channel = ChannelFactory.create(tenant=acme)
+
+    answer = pages.post(address(channel), form(channel.platform_connection, priority=priority))
+
+    assert "priority" in answer.context["adminform"].form.errors
 
 
 @pytest.mark.parametrize("name", ["", "Chat", "a b", "a" * 65])

@@ -14,7 +14,7 @@ def row(acme):
 
 
 def form(**values):
-    return {"name": "Bridge", "scopes": "a", "token_life_seconds": 600, **values}
+    return {"name": "Bridge", "scopes": "a", "token_life_seconds": 600, "weight": 1, **values}
 
 
 def secret_on(answer):
@@ -103,6 +103,13 @@ def test_a_life_of_tokens_that_makes_no_sense_is_refused_at_its_field(seconds, p
     answer = pages.post(address(row), form(token_life_seconds=seconds))
 
     assert "token_life_seconds" in answer.context["adminform"].form.errors
+
+
+@pytest.mark.parametrize("weight", [0, 101, -1, "x", ""])
+def test_a_weight_that_makes_no_sense_is_refused_at_its_field(weight, pages, row, address):
+    answer = pages.post(address(row), form(weight=weight))
+
+    assert "weight" in answer.context["adminform"].form.errors
 
 
 def test_the_page_says_in_words_what_limits_the_client(pages, row, address):

@@ -1,9 +1,10 @@
 import pytest
 from django.urls import reverse
 
-from relay.throttle.policy import default_zones
+from relay.throttle.policy import ZonePolicy, default_zones
 from tenants.actions.policies import create_draft, publish_version, set_zones
 from tenants.models.policies import PolicyVersion
+from tenants.snapshots import publish_records
 from tests.tenants.factories import DraftFactory, ZoneFactory
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +36,8 @@ def published(draft, root):
 def form(version, *zones, note="", **management):
     """What the page posts: the stored zones first, each with its id."""
     ids = list(version.zones.values_list("pk", flat=True))
-    values = {"note": note, "zones-TOTAL_FORMS": len(zones), "zones-INITIAL_FORMS": len(ids), **management}
+    counts = {"zones-TOTAL_FORMS": len(zones), "zones-INITIAL_FORMS": len(ids)}
+    values = {"note": note, "store_away": "share", **counts, **management}
     for number, zone in enumerate(zones):
         values |= {f"zones-{number}-{field}": value for field, value in {**ZONE, **zone}.items()}
         values |= {
@@ -75,9 +77,12 @@ def test_a_note_alone_leaves_the_zones(pages, draft, address, audit_entries):
         ({"beyond": "close"}, "close_after_waiting_seconds", "after how many seconds"),
         ({"counted": "handshakes", "beyond": "wait"}, "beyond", "always refused with 429"),
         ({"permits": 0}, "permits", "To let nothing through, disable the client"),
+        ({"period_seconds": 0, "strict": "on"}, "period_seconds", "the period must be longer than nothing"),
         ({"period_seconds": 0}, "period_seconds", "the period must be longer than nothing"),
         ({"name": "Client 1"}, "name", "no zone name"),
         ({"permits": ""}, "permits", "required"),
+        ({"strict": "on", "burst": 9, "delay": 9}, "strict", "needs a burst of 10 or more"),
+        ({"strict": "on", "scope": "connection"}, "strict", "exact as it is"),
         ({"scope": "galaxy"}, "scope", "not one of the available choices"),
     ],
 )
@@ -102,6 +107,89 @@ def test_publishing_puts_the_draft_in_force(told, draft, address, audit_entries)
     draft.refresh_from_db()
     assert draft.state == "published"
     assert len(audit_entries("policy_published")) == 1
+
+
+def test_what_happens_without_redis_is_chosen_on_the_draft_and_logged(pages, draft, address, audit_entries):
+    stored = {"permits": 100, "burst": 0, "delay": 0}
+
+    pages.post(address(draft), form(draft, stored, store_away="refuse"))
+
+    draft.refresh_from_db()
+    assert draft.store_away == "refuse"
+    assert [entry.changes for entry in audit_entries("draft_changed")] == [{"store_away": ["share", "refuse"]}]
+
+
+@pytest.mark.parametrize("button", ["", "publish"])
+def test_a_draft_shows_what_it_changes_of_what_is_in_force(button, pages, published, root, address):
+    draft = create_draft(published.policy, copy_of=published, acting_user=root)
+    set_zones(draft, [ZonePolicy(name="client", permits=200, burst=40)], acting_user=root)
+
+    page = pages.get(address(draft, button)).content.decode()
+
+    assert "Compared with version 1:" in page
+    assert "client: permits 100 → 200, burst 0 → 40" in page
+
+
+def test_a_version_shows_what_it_changed_of_the_one_before(pages, published, root, address):
+    other = set_zones(create_draft(published.policy, acting_user=root), default_zones(), acting_user=root)
+    publish_version(other, acting_user=root)
+
+    assert "Compared with a policy without zones:" in pages.get(address(published)).content.decode()
+    assert "connection is added: 100 messages a second" in pages.get(address(other)).content.decode()
+
+
+def test_rolling_back_shows_what_it_changes_of_what_is_in_force(pages, published, root, address):
+    other = set_zones(create_draft(published.policy, acting_user=root), default_zones(), acting_user=root)
+    publish_version(other, acting_user=root)
+
+    assert "connection is removed: 100 messages a second" in pages.get(address(published, "roll-back")).content.decode()
+
+
+def test_a_reason_becomes_the_note_and_stands_in_the_audit_log(pages, told, draft, address, audit_entries):
+    told(address(draft, "publish"), {"reason": "As agreed in November"})
+
+    draft.refresh_from_db()
+    assert draft.note == "As agreed in November"
+    assert audit_entries("policy_published")[0].additional_data["reason"] == "As agreed in November"
+    assert "As agreed in November" in pages.get("/admin/auditlog/logentry/").content.decode()
+
+
+def test_a_reason_that_is_too_long_is_refused_at_its_field(pages, draft, address):
+    answer = pages.post(address(draft, "publish"), {"reason": "x" * 201})
+
+    assert "reason" in answer.context["form"].errors
+    assert not PolicyVersion.objects.published().exists()
+
+
+@pytest.fixture
+def enforced(published, alive):
+    """A version in force, of which one relay process was told."""
+    publish_records(published.policy.tenant_id)
+    alive("7-5f1c")
+    return published
+
+
+def test_a_version_in_force_asks_for_its_receipt_every_second(pages, enforced, address):
+    page = pages.get(address(enforced)).content.decode()
+
+    assert f'hx-get="{address(enforced, "receipt")}" hx-trigger="every 1s"' in page
+
+
+def test_a_receipt_alone_names_those_who_lag(pages, enforced, address):
+    part = pages.get(address(enforced, "receipt")).content.decode()
+
+    assert "version 1 enforced by 0 of 1 workers" in part
+    assert "7-5f1c has not confirmed it since" in part
+    assert "<html" not in part
+
+
+def test_a_receipt_that_is_complete_is_not_asked_for_again(pages, enforced, address, confirm):
+    confirm(enforced, "7-5f1c")
+
+    part = pages.get(address(enforced, "receipt")).content.decode()
+
+    assert "version 1 enforced by 1 of 1 workers after" in part
+    assert "hx-get" not in part
 
 
 def test_a_draft_without_zones_is_not_published_and_says_why(told, acme, address):

@@ -1,15 +1,16 @@
 import pytest
 from django.db import IntegrityError, connection
 
-from relay.throttle.policy import default_zones
-from tenants.actions.policies import create_draft, publish_version, set_zones
+from relay.throttle.policy import StoreAway, default_zones
+from tenants.actions.policies import create_draft, publish_version, roll_back, set_store_away, set_zones
 from tenants.models.policies import PolicyVersion
 from tests.tenants.factories import DraftFactory, ZoneFactory
 
 pytestmark = pytest.mark.django_db
 
 COLUMNS = (
-    "version_id, scope, counted, direction, permits, period_seconds, burst, delay, beyond, close_after_waiting_seconds"
+    "version_id, scope, counted, direction, permits, period_seconds, burst, delay, beyond, close_after_waiting_seconds,"
+    " strict"
 )
 
 
@@ -19,12 +20,14 @@ def published(alice):
 
 
 def test_a_version_is_what_the_relay_enforces(alice):
-    version = set_zones(DraftFactory.create(number=3), default_zones(), acting_user=alice)
+    draft = set_store_away(DraftFactory.create(number=3), StoreAway.REFUSE, acting_user=alice)
+    version = set_zones(draft, default_zones(), acting_user=alice)
 
     snapshot = version.snapshot()
 
     assert (snapshot.policy_id, snapshot.version) == (str(version.policy_id), 3)
     assert snapshot.zones == default_zones()
+    assert snapshot.store_away is StoreAway.REFUSE
 
 
 def test_at_most_one_version_of_a_policy_is_in_force(published, alice):
@@ -41,7 +44,7 @@ def test_a_published_version_has_a_time():
         PolicyVersion.objects.filter(pk=draft.pk).update(state="published")
 
 
-@pytest.mark.parametrize("values", [{"note": "x"}, {"number": 9}, {"state": "draft"}])
+@pytest.mark.parametrize("values", [{"note": "x"}, {"number": 9}, {"state": "draft"}, {"store_away": "refuse"}])
 def test_what_was_published_never_changes_whoever_tries(published, values):
     with pytest.raises(IntegrityError, match="a published version never changes"):
         PolicyVersion.objects.filter(pk=published.pk).update(**values)
@@ -63,6 +66,7 @@ def test_what_was_retired_is_never_in_force_again(published):
     "statement",
     [
         "UPDATE tenants_throttlezone SET permits = 1000000",
+        "UPDATE tenants_throttlezone SET strict = true",
         "DELETE FROM tenants_throttlezone",
         f"INSERT INTO tenants_throttlezone ({COLUMNS}, name) SELECT {COLUMNS}, 'z' FROM tenants_throttlezone",  # noqa: S608
     ],
@@ -70,6 +74,22 @@ def test_what_was_retired_is_never_in_force_again(published):
 def test_its_zones_never_change_either_not_even_by_sql(published, statement):
     with connection.cursor() as cursor, pytest.raises(IntegrityError, match="a published version never changes"):
         cursor.execute(statement)
+
+
+def test_an_unknown_word_for_a_redis_that_is_away_is_refused():
+    draft = DraftFactory.create()
+
+    with pytest.raises(IntegrityError, match="version_store_away_is_known"):
+        PolicyVersion.objects.filter(pk=draft.pk).update(store_away="canary")
+
+
+def test_before_a_version_comes_what_was_in_force_then(published, alice):
+    second = roll_back(published, acting_user=alice)
+    draft = create_draft(published.policy, acting_user=alice)
+    third = roll_back(published, acting_user=alice)
+
+    versions = (published, second, third, draft)
+    assert [PolicyVersion.objects.before(version) for version in versions] == [None, published, second, third]
 
 
 def test_a_zone_cannot_be_moved_into_a_published_version(published):

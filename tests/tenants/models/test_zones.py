@@ -39,6 +39,10 @@ def test_a_zone_is_what_the_relay_enforces():
         ("scope", {"counted": "handshakes", "beyond": "reject", "scope": "connection"}),
         ("direction", {"counted": "handshakes", "beyond": "reject", "direction": "to_client"}),
         ("burst", {"counted": "open_connections", "beyond": "reject", "burst": 1}),
+        ("strict", {"burst": 9, "strict": True}),
+        ("strict", {"permits": 601, "period_seconds": 60, "burst": 1, "strict": True}),
+        ("strict", {"burst": 20, "scope": "connection", "strict": True}),
+        ("strict", {"counted": "handshakes", "beyond": "reject", "burst": 20, "strict": True}),
         ("close_after_waiting_seconds", {"beyond": "close"}),
         ("close_after_waiting_seconds", {"beyond": "wait", "close_after_waiting_seconds": 5}),
     ],
@@ -56,9 +60,10 @@ def test_nonsense_is_refused_at_its_field_and_by_the_database(field, values):
 @given(
     words=st.sampled_from(WORDS),
     numbers=st.tuples(*[st.integers(-1, 3)] * 5),
+    strict=st.booleans(),
 )
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_the_database_and_the_relay_refuse_the_same(db, words, numbers):
+def test_the_database_and_the_relay_refuse_the_same(db, words, numbers, strict):
     scope, counted, direction, beyond = words
     permits, period_seconds, burst, delay, waiting = numbers
     zone = ThrottleZone(
@@ -73,9 +78,22 @@ def test_the_database_and_the_relay_refuse_the_same(db, words, numbers):
         burst=burst,
         delay=delay,
         close_after_waiting_seconds=max(0, waiting),
+        strict=strict,
     )
 
     assert is_stored(zone) == is_understood(zone)
+
+
+@pytest.mark.parametrize(
+    ("permits", "period_seconds", "burst"), [(100, 1, 10), (600, 60, 1), (1, 1, 1), (10**12, 1, 10**11)]
+)
+def test_a_strict_zone_may_have_just_the_burst_of_100_ms(permits, period_seconds, burst):
+    zone = ZoneFactory.build(
+        version=DraftFactory.create(), permits=permits, period_seconds=period_seconds, burst=burst, strict=True
+    )
+
+    zone.full_clean()
+    zone.save()
 
 
 def is_stored(zone):

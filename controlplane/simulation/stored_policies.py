@@ -1,0 +1,49 @@
+"""Finds a stored version of a policy by what somebody writes on a command line."""
+
+from uuid import UUID
+
+from django.db import OperationalError
+
+from controlplane.simulation.faults import PolicyFaults
+from relay.throttle.policy import PolicyRefused, PolicySnapshot
+from tenants.models.policies import PolicyVersion, ThrottlePolicy, ThrottlePolicyQuerySet
+
+FORMS = "Name a YAML or JSON file, or a stored policy: its id, or tenant/name, with @12 behind it for version 12."
+
+
+def find_stored_policy(reference: str) -> PolicySnapshot:
+    """The version that ``reference`` means: ``id``, ``id@12``, ``tenant/name`` or ``tenant/name@12``.
+
+    Without a number it is the published version; drafts and retired ones are found by their numbers.
+
+    Raises:
+        PolicyFaults: there is none, or the database does not answer.
+    """
+    name, _, number = reference.rpartition("@") if "@" in reference else (reference, "", "")
+    try:
+        policy = _policies_called(name).first()
+        if policy is None or not ((number.isascii() and number.isdecimal()) or not number):
+            raise PolicyFaults([f"{reference}: there is no such file or policy. {FORMS}"])
+        versions = PolicyVersion.objects.filter(policy=policy).prefetch_related("zones")
+        version = versions.filter(number=int(number)).first() if number else versions.published().first()
+        if version is None:
+            raise PolicyFaults([f"{reference}: {_no_version(policy, number)}"])
+        return version.snapshot()
+    except OperationalError as error:
+        raise PolicyFaults([f"{reference}: there is no such file, and the database does not answer."]) from error
+    except PolicyRefused as refusal:
+        raise PolicyFaults([f"{reference}: {sentence}" for _, sentence in refusal.problems]) from refusal
+
+
+def _policies_called(name: str) -> ThrottlePolicyQuerySet:
+    try:
+        return ThrottlePolicy.objects.filter(pk=UUID(name))
+    except ValueError:
+        tenant, _, policy = name.partition("/")
+        return ThrottlePolicy.objects.filter(tenant__slug=tenant, name=policy)
+
+
+def _no_version(policy: ThrottlePolicy, number: str) -> str:
+    numbers = policy.versions.order_by("number").values_list("number", flat=True)
+    there_are = f"There are {', '.join(map(str, numbers))}: add one, such as @{numbers[0]}." if numbers else ""
+    return f"{f'there is no version {number}' if number else 'no version is published'}. {there_are}".strip()

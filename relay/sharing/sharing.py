@@ -1,0 +1,45 @@
+"""All that one relay process shares with the others: permits of zones, handshakes, places under caps."""
+
+import asyncio
+import os
+import secrets
+from contextlib import suppress
+
+from django.conf import settings
+
+from relay.sharing.entering import Entering
+from relay.sharing.leasing import Leasing
+from relay.sharing.surroundings import Figures, Surroundings
+from relay.splicing.waiting import WaitingRoom
+from relay.store.pool import StoreUnavailable, on_loop
+from relay.store.workers import alive_workers, forget_worker
+
+BEAT_SECONDS = 1.0
+
+
+class Sharing:
+    """The shared limits of one process, the name by which the others know it, and its door to Redis."""
+
+    def __init__(self, room: WaitingRoom) -> None:
+        """Wake those who wait in ``room``."""
+        self.worker = f"{os.getpid()}-{secrets.token_hex(8)}"  # no other process has it
+        self.redis = on_loop()
+        self.figures = Figures()
+        around = Surroundings(self.redis, self.worker, room, self.figures, settings.STORE_DECISION_SECONDS)
+        self.leasing = Leasing(around)
+        self.entering = Entering(around)
+
+    async def beat(self) -> None:
+        """Say once a second, for ever, that the process is alive."""
+        while True:
+            with suppress(StoreUnavailable):  # whoever was alive is taken to be so still
+                self.figures.workers = await alive_workers(self.redis, self.worker)
+            await asyncio.sleep(BEAT_SECONDS)
+
+    async def aclose(self) -> None:
+        """End what is under way, and say that the process ends."""
+        await self.leasing.aclose()
+        await self.entering.aclose()
+        with suppress(StoreUnavailable):
+            await forget_worker(self.redis, self.worker)
+        await self.redis.aclose()

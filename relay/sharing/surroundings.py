@@ -1,0 +1,66 @@
+"""What all that shares limits with other relay processes has in common within one."""
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from relay.splicing.waiting import WaitingRoom
+from relay.store.pool import RedisOnLoop
+
+Answer = TypeVar("Answer")
+LATE_SECONDS = 0.005
+
+
+@dataclass(slots=True)
+class Figures:
+    """What is told of shared limits.
+
+    Attributes:
+        workers: relay processes that were alive when somebody last looked; this one is among them.
+        round_trips: calls for permits that Redis answered.
+        generations_lost: how often Redis had forgotten what was granted.
+        away: tenants whose limits go on without Redis.
+    """
+
+    workers: int = 1
+    round_trips: int = 0
+    generations_lost: int = 0
+    away: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The same for all tenants.
+
+    ``worker`` is this process's name, which no other has. ``decision_seconds`` is how long Redis may take to answer
+    before a policy says what happens without it.
+    """
+
+    redis: RedisOnLoop
+    worker: str
+    room: WaitingRoom
+    figures: Figures
+    decision_seconds: float
+
+    async def answer_to(self, question: Coroutine[None, None, Answer]) -> Answer:
+        """Wait for Redis' answer, as long as a decision may take.
+
+        What this process itself was late is given to Redis once more: its answer may have come meanwhile, unread.
+
+        Raises:
+            TimeoutError: no answer came.
+            StoreUnavailable: Redis can't be reached, or refuses.
+        """
+        loop, asked = asyncio.get_running_loop(), asyncio.ensure_future(question)
+        try:
+            for _ in range(2):
+                due = loop.time() + self.decision_seconds
+                await asyncio.wait({asked}, timeout=self.decision_seconds)
+                if asked.done() or loop.time() < due + LATE_SECONDS:
+                    break
+            if not asked.done():
+                raise TimeoutError
+            return asked.result()
+        finally:
+            asked.cancel()

@@ -1,0 +1,164 @@
+"""Asks Redis for the permits of one tenant's shared zones: one round trip at a time, for all that want some.
+
+What to ask, and when, the zones themselves say (relay/throttle/leases.py). While Redis is away they go on as their
+policies say (relay/throttle/fallback.py), and one of each few round trips finds out whether it is back.
+"""
+
+import asyncio
+import random
+import time
+from typing import NamedTuple
+
+import structlog
+
+from relay.sharing.surroundings import Surroundings
+from relay.store.leases import LeaseAnswer, LeaseRequest, take_leases
+from relay.store.pool import StoreUnavailable
+from relay.throttle.fallback import Fallback, share_alone
+from relay.throttle.granting import Ask, Debit, Grant
+from relay.throttle.leases import FAR_NS, US_NS, LeasedZone
+from relay.throttle.policy import SECOND_NS
+from relay.throttle.zones import ZoneKey
+
+log = structlog.get_logger()
+PROBE_SECONDS = 0.5, 1.0  # while Redis is away, at random in between: workers must not come back all at once
+SPACING_NS = 2_000_000  # at least, between two round trips
+TOGETHER_NS = 8_000_000  # what is due so soon is asked for along with the rest
+MOST_ZONES = 256  # in one round trip
+TOLD_NS = 4 * SECOND_NS  # for so long a share counts that the store told; in the store it counts for longer
+UNANSWERED = (StoreUnavailable, TimeoutError)
+
+
+class Told(NamedTuple):
+    """The part of a zone's rate that the store told this worker, and when."""
+
+    share: float
+    told_ns: int
+
+
+class TenantLeases:
+    """The zones of one tenant that are in use here, and the task that asks for them while there are any."""
+
+    def __init__(self, tenant_id: str, around: Surroundings) -> None:
+        """Begin without zones."""
+        self._tenant_id = tenant_id
+        self._around = around
+        self._active: set[LeasedZone] = set()
+        self._woken = asyncio.Event()
+        self._generation = ""
+        self._told: dict[ZoneKey, Told] = {}
+        self._alone: dict[ZoneKey, Fallback] = {}
+        self._is_away = False
+        self._probes_at_ns = 0
+
+    @property
+    def is_away(self) -> bool:
+        """Tell whether Redis did not answer the last time."""
+        return self._is_away
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether no zone is in use."""
+        return not self._active
+
+    def lack(self, zone: LeasedZone) -> None:
+        """Ask for permits of ``zone``, at once if one may."""
+        self._active.add(zone)
+        self._woken.set()
+
+    async def serve(self) -> None:
+        """Ask until nothing is wanted any more."""
+        while self._active:
+            now_ns = time.monotonic_ns()
+            self._woken.clear()
+            due = {zone: zone.due_ns(now_ns, self._around.room.standing(zone)) for zone in self._active}
+            first_ns = min(due.values())
+            if first_ns <= now_ns:
+                together = sorted(due, key=due.__getitem__)[:MOST_ZONES]
+                await self._ask([zone for zone in together if due[zone] <= now_ns + TOGETHER_NS])
+                await asyncio.sleep(SPACING_NS / SECOND_NS)
+            else:
+                await self._wait_until(first_ns)
+            self._active = {zone for zone in self._active if not (zone.is_idle and due.get(zone, 0) == FAR_NS)}
+
+    async def _wait_until(self, due_ns: int) -> None:
+        seconds = min((due_ns - time.monotonic_ns()) / SECOND_NS, 1.0)
+        timer = asyncio.get_running_loop().call_later(max(0.0, seconds), self._woken.set)
+        try:
+            await self._woken.wait()
+        finally:
+            timer.cancel()
+
+    async def _ask(self, zones: list[LeasedZone]) -> None:
+        room, asked_ns = self._around.room, time.monotonic_ns()
+        asks = {zone: zone.ask(asked_ns, room.standing(zone)) for zone in zones}
+        asks = {zone: ask for zone, ask in asks.items() if ask.wanted}
+        if not asks:
+            return
+        if self._is_away and asked_ns >= self._probes_at_ns:
+            await self._probe()
+        if self._is_away:
+            self._grant_alone(asks, asked_ns)
+            return
+        requests = [
+            LeaseRequest(zone.key, zone.terms, ask, self._owed(zone.key, asked_ns)) for zone, ask in asks.items()
+        ]
+        try:
+            answers = await self._around.answer_to(self._take(requests))
+        except UNANSWERED as error:
+            self._go_away(error)
+            self._grant_alone(asks, asked_ns)
+            return
+        for zone, answer in zip(asks, answers, strict=True):
+            self._alone.pop(zone.key, None)
+            self._told[zone.key] = Told(answer.share, asked_ns)
+            self._hand_out(zone, answer.grant, asked_ns)
+
+    async def _take(self, requests: list[LeaseRequest]) -> list[LeaseAnswer]:
+        around = self._around
+        answers = await take_leases(around.redis, self._tenant_id, around.worker, self._generation, requests)
+        if self._generation and answers.generation != self._generation:
+            around.figures.generations_lost += 1
+            log.error("shared_limits_forgotten", tenant=self._tenant_id)
+        self._generation = answers.generation
+        around.figures.round_trips += 1
+        return answers.answers
+
+    async def _probe(self) -> None:
+        """Find out whether Redis is back, without taking permits that nobody could use in time."""
+        self._probes_at_ns = time.monotonic_ns() + int(random.uniform(*PROBE_SECONDS) * SECOND_NS)
+        try:
+            await self._around.answer_to(self._take([]))
+        except UNANSWERED:
+            return
+        self._is_away = False
+        self._around.figures.away.discard(self._tenant_id)
+        log.info("shared_limits_back", tenant=self._tenant_id)
+
+    def _go_away(self, error: Exception) -> None:
+        self._is_away = True
+        self._probes_at_ns = time.monotonic_ns() + int(random.uniform(*PROBE_SECONDS) * SECOND_NS)
+        self._around.figures.away.add(self._tenant_id)
+        log.warning("shared_limits_alone", tenant=self._tenant_id, error=type(error).__name__)
+
+    def _grant_alone(self, asks: dict[LeasedZone, Ask], asked_ns: int) -> None:
+        for zone, ask in asks.items():
+            alone = self._alone.get(zone.key)
+            if alone is None:
+                share = self._share_of(zone.key, asked_ns)
+                alone = self._alone[zone.key] = Fallback(zone.store_away, zone.terms, share, asked_ns // US_NS)
+            self._hand_out(zone, alone.grant(asked_ns // US_NS, ask), asked_ns)
+
+    def _share_of(self, key: ZoneKey, now_ns: int) -> float:
+        told = self._told.get(key)
+        lately = told.share if told is not None and told.told_ns > now_ns - TOLD_NS else 0.0
+        return share_alone(lately, self._around.figures.workers)
+
+    def _owed(self, key: ZoneKey, now_ns: int) -> Debit:
+        """What was granted of a zone without the store, and must be taken off."""
+        alone = self._alone.get(key)
+        return alone.owed(now_ns // US_NS) if alone is not None else Debit()
+
+    def _hand_out(self, zone: LeasedZone, grant: Grant, asked_ns: int) -> None:
+        zone.take(grant, asked_ns, time.monotonic_ns())
+        self._around.room.wake(zone)

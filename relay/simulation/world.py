@@ -1,0 +1,108 @@
+"""Plays a trace against policies in virtual time, with the classes that enforce them.
+
+It is a world of one relay process, a store that answers at once, and platforms that read all.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from relay.simulation.agenda import Agenda
+from relay.simulation.asking import Asking
+from relay.simulation.connections import Connection
+from relay.simulation.events import ConnectionName, Event, Kind, Outcome, Result, went_on
+from relay.simulation.lines import Lines
+from relay.simulation.rules import Limits, Rules
+from relay.throttle.cap import first_full
+from relay.throttle.verdict import Action
+
+
+class World:
+    """One run of one trace."""
+
+    def __init__(self, rules: Rules, began_ns: int) -> None:
+        """Begin at ``began_ns``, which is more than 0, with full buckets and nothing open."""
+        self._agenda = Agenda(began_ns)
+        self._lines = Lines(self._agenda)
+        self._limits = Limits(rules, Asking(self._agenda, self._lines))
+        self._outcomes: list[Outcome] = []
+        self._open: dict[ConnectionName, Connection] = {}
+        self._gone: set[ConnectionName] = set()  # refused, or closed by a zone: what follows is skipped
+
+    def play(self, events: Iterable[Event]) -> Iterator[Outcome]:
+        """What becomes of each event but closes, in the order in which it is decided.
+
+        Args:
+            events: by time; the first not before the world began.
+        """
+        for event in events:
+            self._agenda.go_to(event.at_ns)
+            yield from self._told()
+            self._take(event)
+            yield from self._told()
+        while self._agenda.go_on():
+            yield from self._told()
+
+    def _told(self) -> list[Outcome]:
+        outcomes, self._outcomes = self._outcomes, []
+        return outcomes
+
+    def _tell(self, outcome: Outcome) -> None:
+        self._outcomes.append(outcome)
+
+    def _take(self, event: Event) -> None:
+        name = event.connection
+        if event.kind is Kind.HANDSHAKE:
+            self._leave(Event(event.at_ns, name, kind=Kind.CLOSE))
+            self._shake_hands(event)
+        elif event.kind is Kind.CLOSE:
+            self._leave(event)
+        elif name in self._gone:
+            self._tell(Outcome(event, Result.SKIPPED, event.at_ns))
+        else:
+            connection = self._open.get(name)
+            if connection is None:  # it was open before the trace began
+                connection = self._connect(name)
+                connection.begin()
+            connection.receive(event)
+
+    def _leave(self, close: Event) -> None:
+        """Let a connection end when all that it sent has gone on. Its name is free at once."""
+        self._gone.discard(close.connection)
+        connection = self._open.pop(close.connection, None)
+        if connection is not None:
+            connection.receive(close)
+
+    def _shake_hands(self, event: Event) -> None:
+        name, now_ns = event.connection, self._agenda.now_ns
+        full = first_full(self._limits.caps(name))
+        if full is not None:
+            self._gone.add(name)
+            self._tell(Outcome(event, Result.REFUSED, now_ns, full.source))
+            return
+        limiter = self._limits.handshakes(name, now_ns)
+        verdict = limiter.admit(now_ns)
+        if verdict.action is Action.REJECT:
+            self._gone.add(name)
+            self._tell(Outcome(event, Result.REFUSED, now_ns, limiter.decided_by.source))
+            return
+        connection = self._connect(name)
+        held_by = limiter.decided_by.source if verdict.wait_ns else None
+
+        def accept() -> None:
+            self._tell(went_on(event, self._agenda.now_ns, held_by))
+            connection.begin(held_by)
+
+        if verdict.wait_ns:
+            self._agenda.plan(now_ns + verdict.wait_ns, accept)
+        else:
+            accept()
+
+    def _connect(self, name: ConnectionName) -> Connection:
+        limits, caps = self._limits.of_connection(name, self._agenda.now_ns), self._limits.caps(name)
+        connection = Connection(name, limits, caps, (self._agenda, self._lines, self._tell), self._ended)
+        self._open[name] = connection
+        return connection
+
+    def _ended(self, connection: Connection) -> None:
+        if self._open.get(connection.name) is connection:  # a zone closed it, the client did not
+            del self._open[connection.name]
+            self._gone.add(connection.name)

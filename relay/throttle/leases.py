@@ -1,0 +1,282 @@
+"""The side of a shared zone that lives in one worker: permits that were granted to it, and how many to ask for.
+
+A permit is debited from the shared bucket before it is here, and is given up ``LEASE_SECONDS`` after it was asked for.
+Knows no clock and no store: time is passed in, and who asks is relay/gateway/leasing.py.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from relay.throttle.granting import Ask, Grant, Party, Terms
+from relay.throttle.policy import LEASE_SECONDS, SECOND_NS, Counted, StoreAway, ZonePolicy, ZoneSource
+from relay.throttle.zones import ZoneKey
+
+US_NS = 1_000
+FAR_NS = 1 << 62
+NEVER_NS = -FAR_NS
+LEASE_NS = int(LEASE_SECONDS * SECOND_NS)
+LEAST_LEASED = 8  # permits in a lease; a zone that gives fewer is asked for each
+RENEW_NS = 10_000_000  # before its end a lease is asked for anew
+LOW_NS = 6_000_000  # while somebody waits, more is asked for when permits last for no longer
+AHEAD_SECONDS, AHEAD_CONTENDED_SECONDS = 1.5 * LEASE_SECONDS, 0.032  # demand that is asked for beforehand
+RATE_SECONDS = 0.2  # over which demand is averaged
+
+
+@dataclass(slots=True)
+class Lot:
+    """Permits of one grant: the first may be spent from ``opens_ns`` on, all of them before ``expires_ns``."""
+
+    permits: int
+    opens_ns: int
+    expires_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Who stands in line for a zone: permits that the first needs and all together, and since when the first waits."""
+
+    first: int
+    permits: int
+    since_ns: int
+
+
+NOBODY = Standing(0, 0, 0)
+
+
+class LeasedZone:
+    """One shared limit as one worker holds it. The limiter reads and changes the first four attributes.
+
+    Attributes:
+        permits: of the lot that is being spent.
+        opens_ns: when the next of them may be spent.
+        interval_ns: how much later each following one may be.
+        usable_until_ns: when the lot ends; ``NEVER_NS`` while newcomers must stand in line.
+        source: which version of which policy it follows; episodes of throttling name it.
+        key: whose traffic it adds up.
+        party: who shares the zone, or none where its client is alone.
+        store_away: what becomes of it while Redis does not answer.
+    """
+
+    _SPENT = "permits", "opens_ns", "interval_ns", "usable_until_ns"
+    _LIMIT = "key", "party", "policy", "source", "store_away", "terms"
+    _LOTS = "_dropped", "_expires_ns", "_gate_is_closed", "_granted", "_last_granted", "_later"
+    _ASKING = "_asked_ns", "_is_contended", "_lack", "_lacking", "_rate", "_refused", "_retry_at_ns", "_seen_spent"
+    __slots__ = ("__weakref__", *_SPENT, *_LIMIT, *_LOTS, *_ASKING)
+
+    def __init__(
+        self, key: ZoneKey, policy: ZonePolicy, party: Party | None, lack: Callable[["LeasedZone"], None]
+    ) -> None:
+        """Begin without permits. ``lack`` is called with the zone whenever somebody needs what is not there."""
+        self.key = key
+        self.store_away = StoreAway.SHARE
+        self.permits = self.opens_ns = 0
+        self.usable_until_ns = self._expires_ns = NEVER_NS
+        self.source = ZoneSource("", 0, policy.name)
+        self.party = party
+        self._lack = lack
+        self._later: deque[Lot] = deque()
+        self._gate_is_closed = self._is_contended = self._refused = False
+        self._granted = self._dropped = self._seen_spent = self._lacking = 0
+        self._asked_ns = self._retry_at_ns = NEVER_NS
+        self._rate = 0.0
+        self._last_granted = 0
+        self._follow(policy)
+
+    @property
+    def spent(self) -> int:
+        """Permits that were spent here, since the zone was made."""
+        return self._granted - self._dropped - self._available()
+
+    def permits_for(self, size_bytes: int) -> int:
+        """What one message of ``size_bytes`` takes."""
+        return size_bytes if self.policy.counted is Counted.BYTES else 1
+
+    def cost_ns(self, permits: int) -> int:
+        """How much later the permits behind so many may be spent."""
+        if self.policy.counted is Counted.BYTES:
+            return -(-permits * self.policy.period_ns // self.policy.permits)
+        return permits * self.interval_ns
+
+    def has_room(self, now_ns: int, size_bytes: int) -> bool:
+        """Tell whether a message that is first in line may go on."""
+        wanted = self.permits_for(size_bytes)
+        self.settle(now_ns)
+        if self.opens_ns > now_ns or self._expires_ns <= now_ns:
+            return not wanted
+        return wanted <= self.permits or wanted <= self._open_permits(now_ns)
+
+    def admits(self, now_ns: int, size_bytes: int) -> bool:
+        """The same of a message that has just arrived: while others stand in line, it stands behind them."""
+        return not self._gate_is_closed and self.has_room(now_ns, size_bytes)
+
+    def lack(self, size_bytes: int) -> None:
+        """Have permits asked for a message that can't go on."""
+        self._lacking += self.permits_for(size_bytes)
+        self._lack(self)
+
+    def holds_back(self, now_ns: int) -> bool:
+        """Tell whether a message waits for the rate, and not only for an answer that may let it go on at once."""
+        return self.opens_at_ns() != FAR_NS or self._retry_at_ns > now_ns or self._refused
+
+    def wait_ns(self, now_ns: int) -> int:
+        """How long the first in line waits, as far as one can tell; at least a moment."""
+        opens_ns = self.opens_at_ns()
+        return max(1, (self._retry_at_ns if opens_ns == FAR_NS else opens_ns) - now_ns)
+
+    def opens_at_ns(self) -> int:
+        """When the next permit may be spent; ``FAR_NS`` where there is none."""
+        if self.permits:
+            return self.opens_ns
+        return self._later[0].opens_ns if self._later else FAR_NS
+
+    def spend(self, size_bytes: int) -> None:
+        """Take the permits of one message that has room."""
+        wanted = self.permits_for(size_bytes)
+        while wanted > self.permits and self._later:
+            wanted -= self.permits
+            self._begin(self._later.popleft())
+        self.permits -= wanted
+        self.opens_ns += self.cost_ns(wanted)
+
+    def room(self, now_ns: int, most: int) -> int:
+        """How many messages that have just arrived may be charged together, ``most`` at the most."""
+        self.settle(now_ns)
+        if self._gate_is_closed or self.opens_ns > now_ns or self._expires_ns <= now_ns:
+            return 0
+        return min(most, self.permits, (now_ns - self.opens_ns) // self.interval_ns + 1)
+
+    def settle(self, now_ns: int) -> bool:
+        """Go on to the next lot where one is used up or has ended; tell whether there was one to go on to."""
+        began = False
+        while self._later and (not self.permits or self._expires_ns <= now_ns):
+            self._drop()
+            self._begin(self._later.popleft())
+            began = True
+        if self._expires_ns <= now_ns:
+            self._drop()
+        return began
+
+    def close_gate(self) -> None:
+        """Send newcomers to the end of the line: somebody waits."""
+        self._gate_is_closed = True
+        self.usable_until_ns = NEVER_NS
+
+    def open_gate(self) -> None:
+        """Let newcomers spend again: nobody waits."""
+        self._gate_is_closed = False
+        self.usable_until_ns = self._expires_ns
+
+    def adopt(self, policy: ZonePolicy) -> None:
+        """Go on under another version of the policy. Permits of the former one are given up: they had its rate."""
+        self._follow(policy)
+        self.drop_all()
+        self._retry_at_ns = NEVER_NS
+        if self._lacking or self._gate_is_closed:
+            self._lack(self)
+
+    def drop_all(self) -> None:
+        """Give up all permits."""
+        self._drop()
+        while self._later:
+            self._begin(self._later.popleft())
+            self._drop()
+
+    def due_ns(self, now_ns: int, standing: Standing) -> int:
+        """When to ask again; ``FAR_NS`` where nothing is wanted."""
+        self.settle(now_ns)
+        last = self._last_lot()
+        if self._needed(standing) > self._available():
+            low_ns = last.opens_ns + self.cost_ns(last.permits) - LOW_NS
+            return min(low_ns, last.expires_ns) if last.permits else self._retry_at_ns
+        self._lacking = 0  # it is on its way
+        if standing.permits:
+            return last.expires_ns
+        if last.permits and self.is_leased and self._rate * LEASE_SECONDS >= 1:
+            return self._expires_ns - RENEW_NS
+        return FAR_NS
+
+    def ask(self, now_ns: int, standing: Standing) -> Ask:
+        """What to ask for now; nothing where ``wanted`` is 0. Whatever was lacking counts as asked for."""
+        self.settle(now_ns)
+        self._measure(now_ns)
+        available, needed = self._available(), self._needed(standing)
+        missing, self._lacking = max(0, needed - available), 0
+        self._asked_ns, self._retry_at_ns = now_ns, now_ns
+        first = min(missing, standing.first or (needed if self.policy.counted is Counted.BYTES else 1))
+        waited_us = (now_ns - standing.since_ns) // US_NS if standing.permits else 0
+        if not self.is_leased:
+            return Ask(first, first, waited_us, self.party)
+        ahead_seconds = AHEAD_CONTENDED_SECONDS if self._is_contended else AHEAD_SECONDS
+        ahead = int(self._rate * ahead_seconds) - max(0, self._lasting_permits(now_ns) - needed)
+        if missing and not (available or self._is_contended):
+            ahead = max(ahead, 2 * self._last_granted - missing)  # they did not last: demand is only beginning
+        return Ask(first, missing + max(0, ahead), waited_us, self.party)
+
+    def take(self, grant: Grant, asked_ns: int, now_ns: int) -> None:
+        """Hold what was granted.
+
+        Args:
+            grant: the answer.
+            asked_ns: when it was asked for, before anything was sent.
+            now_ns: when the answer came.
+        """
+        self._is_contended, self._refused = grant.is_contended, not grant.permits
+        self._last_granted = grant.permits
+        if not grant.permits:
+            self._retry_at_ns = now_ns + grant.retry_in_us * US_NS
+            return
+        self._granted += grant.permits
+        lot = Lot(grant.permits, now_ns + grant.opens_in_us * US_NS, asked_ns + LEASE_NS)
+        if self.permits:
+            self._later.append(lot)
+        else:
+            self._begin(lot)
+
+    @property
+    def is_leased(self) -> bool:
+        """Tell whether permits are taken in advance: not from a zone that gives few."""
+        return self.policy.permits * LEASE_NS >= LEAST_LEASED * self.policy.period_ns
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether nothing is here and nothing is wanted."""
+        return not (self.permits or self._later or self._lacking)
+
+    def _follow(self, policy: ZonePolicy) -> None:
+        self.policy = policy
+        self.terms = Terms.of(policy)
+        self.interval_ns = -(-policy.period_ns // policy.permits)
+
+    def _begin(self, lot: Lot) -> None:
+        self.permits, self.opens_ns, self._expires_ns = lot.permits, lot.opens_ns, lot.expires_ns
+        self.usable_until_ns = NEVER_NS if self._gate_is_closed else lot.expires_ns
+
+    def _drop(self) -> None:
+        self._dropped += self.permits
+        self.permits = 0
+
+    def _open_permits(self, now_ns: int) -> int:
+        """Permits for one large message: it may begin when the first of them is due."""
+        return self.permits + sum(lot.permits for lot in self._later if lot.opens_ns <= now_ns < lot.expires_ns)
+
+    def _needed(self, standing: Standing) -> int:
+        return max(standing.permits, self._lacking)
+
+    def _available(self) -> int:
+        """Permits that are here, or will open."""
+        return self.permits + sum(lot.permits for lot in self._later)
+
+    def _last_lot(self) -> Lot:
+        return self._later[-1] if self._later else Lot(self.permits, self.opens_ns, self._expires_ns)
+
+    def _lasting_permits(self, now_ns: int) -> int:
+        lots = (Lot(self.permits, self.opens_ns, self._expires_ns), *self._later)
+        return sum(lot.permits for lot in lots if lot.expires_ns > now_ns + 2 * RENEW_NS)
+
+    def _measure(self, now_ns: int) -> None:
+        spent = self.spent
+        elapsed_seconds = (now_ns - self._asked_ns) / SECOND_NS if self._asked_ns != NEVER_NS else RATE_SECONDS
+        used = self._rate * RATE_SECONDS + spent - self._seen_spent
+        self._rate = used / (RATE_SECONDS + elapsed_seconds)
+        self._seen_spent = spent

@@ -1,0 +1,158 @@
+import asyncio
+from contextlib import AsyncExitStack
+from uuid import uuid4
+
+import pytest
+
+from relay.sharing.entering import NotLetIn, part_of
+from relay.store import keys
+from relay.store.pool import blocking
+from relay.throttle.policy import SECOND_NS, Beyond, Counted, Scope, StoreAway, ZonePolicy
+from relay.throttle.zones import KeyedZone, ZoneKey
+from tests.relay.eventually import eventually
+from tests.relay.records import hourly
+
+HANDSHAKES = {"counted": Counted.HANDSHAKES, "beyond": Beyond.REJECT}
+TWO_OPEN = ZonePolicy(name="open", permits=2, counted=Counted.OPEN_CONNECTIONS, beyond=Beyond.REJECT)
+
+
+def keyed(policy, store_away=StoreAway.SHARE):
+    return KeyedZone(ZoneKey(Scope.CLIENT, "c1", "p1", policy.name), policy, 1, store_away)
+
+
+CAP, ZONE = keyed(TWO_OPEN), keyed(hourly(2, name="handshakes", **HANDSHAKES))
+
+
+@pytest.fixture
+def tenant_id():
+    return str(uuid4())
+
+
+async def enter(sharing, tenant_id, stack, **limits):
+    """One connection that stays open until the stack ends; ``ended`` is told when it must go."""
+    limits = {"zones": (), "caps": (CAP,), "ended": []} | limits
+    entered = sharing.entering.entered(tenant_id, limits["zones"], limits["caps"], lambda: limits["ended"].append(1))
+    return await stack.enter_async_context(entered)
+
+
+async def refusal(sharing, tenant_id, **limits):
+    """Why the next connection is not let in."""
+    async with AsyncExitStack() as stack:
+        with pytest.raises(NotLetIn) as refused:
+            await enter(sharing, tenant_id, stack, **limits)
+    return refused.value
+
+
+@pytest.mark.asyncio
+async def test_two_processes_have_the_places_of_one_cap_together(redis, sharing_of, tenant_id):
+    one, other = sharing_of(), sharing_of()
+    async with AsyncExitStack() as stack:
+        await enter(one, tenant_id, stack)
+        await enter(other, tenant_id, stack)
+
+        assert [(await refusal(sharing, tenant_id)).by for sharing in (one, other)] == [CAP, CAP]
+
+
+@pytest.mark.asyncio
+async def test_a_place_that_was_left_is_free_at_once_here_and_soon_elsewhere(redis, sharing_of, tenant_id):
+    one, other = sharing_of(), sharing_of()
+    async with AsyncExitStack() as stack:
+        await enter(one, tenant_id, stack)
+        async with AsyncExitStack() as leaving:
+            await enter(one, tenant_id, leaving)
+        await enter(one, tenant_id, stack)
+        assert (await refusal(other, tenant_id)).by == CAP
+
+
+@pytest.mark.asyncio
+async def test_handshakes_of_two_processes_are_charged_to_one_zone(redis, sharing_of, tenant_id):
+    one, other = sharing_of(), sharing_of()
+    async with AsyncExitStack() as stack:
+        for sharing in (one, other):
+            assert await enter(sharing, tenant_id, stack, zones=(ZONE,), caps=()) == 0
+
+        refused = await refusal(one, tenant_id, zones=(ZONE,), caps=())
+    assert (refused.by, refused.wait_ns > 3000 * SECOND_NS) == (ZONE, True)
+
+
+@pytest.mark.asyncio
+async def test_what_a_cap_refuses_is_charged_to_no_zone(redis, sharing_of, tenant_id):
+    sharing = sharing_of()
+    async with AsyncExitStack() as stack:
+        for _ in range(2):
+            await enter(sharing, tenant_id, stack)
+        for _ in range(3):
+            assert (await refusal(sharing, tenant_id, zones=(ZONE,))).by == CAP
+    async with AsyncExitStack() as stack:
+        for _ in range(2):
+            await enter(sharing, tenant_id, stack, zones=(ZONE,))
+
+
+@pytest.mark.asyncio
+async def test_a_connection_without_limits_asks_nobody(no_redis, sharing_of, tenant_id):
+    async with AsyncExitStack() as stack:
+        assert await enter(sharing_of(), tenant_id, stack, caps=()) == 0
+
+
+@pytest.mark.asyncio
+async def test_a_process_that_was_taken_for_dead_gives_up_what_others_were_let_in_for(redis, sharing_of, tenant_id):
+    stalled, other, ended = sharing_of(), sharing_of(), []
+    async with AsyncExitStack() as stack:
+        for _ in range(2):
+            await enter(stalled, tenant_id, stack, ended=ended)
+        forget(stalled, tenant_id)
+        await enter(other, tenant_id, stack)
+
+        speaking = asyncio.create_task(stalled.entering.say_for_ever())
+        await eventually(lambda: ended == [1])
+        speaking.cancel()
+
+
+def forget(sharing, tenant_id):
+    """Have a process taken for dead, as after eight silent seconds."""
+    assert blocking().zrem(keys.cap_holders(tenant_id), sharing.worker) == 1
+
+
+@pytest.mark.parametrize(
+    ("store_away", "let_in"), [(StoreAway.SHARE, 2), (StoreAway.REFUSE, 0), (StoreAway.LET_PASS, 5)]
+)
+@pytest.mark.asyncio
+async def test_f7_without_redis_a_policy_says_who_is_let_in(no_redis, sharing_of, tenant_id, store_away, let_in):
+    sharing, cap = sharing_of(), keyed(TWO_OPEN, store_away)
+    async with AsyncExitStack() as stack:
+        outcomes = []
+        for _ in range(5):
+            try:
+                await enter(sharing, tenant_id, stack, caps=(cap,))
+                outcomes.append(True)
+            except NotLetIn:
+                outcomes.append(False)
+    assert sum(outcomes) == let_in
+
+
+@pytest.mark.asyncio
+async def test_f8_places_are_known_while_redis_is_away_and_said_again_when_it_is_back(
+    own_server, sharing_of, tenant_id
+):
+    sharing = sharing_of()
+    async with AsyncExitStack() as stack:
+        await enter(sharing, tenant_id, stack)
+        own_server.end()
+        await enter(sharing, tenant_id, stack)
+        assert (await refusal(sharing, tenant_id)).by == CAP
+
+        own_server.start()
+        speaking = asyncio.create_task(sharing.entering.say_for_ever())
+        other = sharing_of()
+        await eventually(lambda: full_for(other, tenant_id))
+        speaking.cancel()
+
+
+def full_for(sharing, tenant_id):
+    return sum(map(int, blocking().hvals(keys.cap(tenant_id, CAP.key)))) == 2
+
+
+def test_a_part_of_a_limit_is_that_part_of_its_rate_and_burst():
+    part = part_of(ZonePolicy(name="h", permits=5, burst=10, delay=10, **HANDSHAKES), 4)
+
+    assert (part.permits, part.period_ns, part.burst, part.delay) == (5, 4 * SECOND_NS, 2, 2)

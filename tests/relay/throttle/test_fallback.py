@@ -1,0 +1,67 @@
+from relay.throttle.fallback import Fallback, share_alone
+from relay.throttle.granting import SECOND_US, Ask, Debit, SharedBucket, Terms
+from relay.throttle.policy import StoreAway
+
+TERMS = Terms(permits=400, period_us=SECOND_US, delay_us=100_000, lag_us=0)
+ONE = Ask(1, 1)
+
+
+def granted(fallback, seconds, step_us=2_000):
+    """Permits of a worker that asks again and again."""
+    return sum(fallback.grant(now_us, Ask(1, 8)).permits for now_us in range(0, int(seconds * SECOND_US), step_us))
+
+
+def test_a_share_is_gone_on_with_and_nothing_of_the_burst():
+    alone = Fallback(StoreAway.SHARE, TERMS, share=0.25, now_us=0)
+
+    assert 100 * 10 <= granted(alone, 10) <= 100 * 10 + 1 + 2
+
+
+def test_all_workers_together_stay_within_the_rate_but_for_one_permit_and_the_horizon_each():
+    together = sum(granted(Fallback(StoreAway.SHARE, TERMS, share, 0), 5) for share in (0.5, 0.25, 0.125, 0.125))
+
+    assert together <= 400 * 5.016 + 4
+
+
+def test_nothing_passes_where_the_policy_refuses():
+    grant = Fallback(StoreAway.REFUSE, TERMS, 1.0, 0).grant(5, ONE)
+
+    assert (grant.permits, grant.retry_in_us) == (0, 50_000)
+
+
+def test_everything_passes_where_the_policy_lets_it_and_nothing_is_owed():
+    alone = Fallback(StoreAway.LET_PASS, TERMS, 0.01, 0)
+
+    assert alone.grant(5, Ask(1, 5_000)).permits == 5_000
+    assert alone.owed(10).permits == 0
+
+
+def test_what_was_granted_is_owed_from_the_beginning_on():
+    alone = Fallback(StoreAway.SHARE, TERMS, 0.25, now_us=1_000)
+    alone.grant(1_000, ONE)
+
+    assert alone.owed(51_000) == Debit(permits=1, began_us_ago=50_000)
+
+
+def test_a_bucket_that_was_away_for_all_owes_nothing_of_its_burst_afterwards():
+    bucket = SharedBucket()
+    bucket.grant(0, TERMS, ONE)
+
+    bucket.take_off(10 * SECOND_US, TERMS, Debit(2_000, 10 * SECOND_US))
+
+    assert bucket.theoretical_arrival_us < 5.1 * SECOND_US
+
+
+def test_a_bucket_that_others_used_up_meanwhile_is_in_debt_until_it_is_made_up_for():
+    bucket = SharedBucket()
+    bucket.grant(SECOND_US, TERMS, Ask(1, 41))
+
+    bucket.take_off(SECOND_US, TERMS, Debit(40, SECOND_US))
+
+    assert bucket.grant(SECOND_US, TERMS, ONE).retry_in_us > 80_000
+
+
+def test_what_the_store_told_is_the_most_of_a_share_and_the_rest_is_for_those_it_told_nothing():
+    assert share_alone(told=1.0, workers=1) == 1.0
+    assert [share_alone(told, 4) for told in (0.25, 0.0)] == [0.25, 0.0625]
+    assert share_alone(1.0, 4) + 3 * share_alone(0.0, 4) == 1.0

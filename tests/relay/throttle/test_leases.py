@@ -1,0 +1,269 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.throttle.granting import Grant, SharedBucket
+from relay.throttle.leases import FAR_NS, LEASE_NS, NOBODY, US_NS, LeasedZone, Standing
+from relay.throttle.limiter import Limiter
+from relay.throttle.policy import LEASE_SECONDS, SECOND_NS, Counted, Scope, ZonePolicy
+from relay.throttle.verdict import PASS, Action
+from relay.throttle.zones import ZoneKey
+from tests.relay.throttle.fleet import Fleet, flood, most_over, run
+
+MS = 1_000_000
+KEY = ZoneKey(Scope.TENANT, "t1", "p1", "tenant")
+TENANT = ZonePolicy(name="tenant", scope=Scope.TENANT, permits=400, burst=40, delay=20)
+BYTES = ZonePolicy(name="bytes", scope=Scope.TENANT, counted=Counted.BYTES, permits=1_000, burst=500, delay=500)
+SLOW = ZonePolicy(name="slow", scope=Scope.TENANT, permits=5)
+
+
+def leased(policy=TENANT, *, asking=None):
+    """A zone without permits; ``asking`` collects who lacks some."""
+    return LeasedZone(KEY, policy, None, (asking if asking is not None else []).append)
+
+
+def holding(permits, opens_in_us=0, policy=TENANT, now_ns=0):
+    """A zone with a lot of permits."""
+    zone = leased(policy)
+    zone.take(Grant(permits, opens_in_us, 0, is_contended=False), now_ns, now_ns)
+    return zone
+
+
+def test_without_permits_a_message_waits_and_permits_are_asked_for():
+    asking = []
+    zone = leased(asking=asking)
+
+    verdict = Limiter([zone]).admit(now_ns=0)
+
+    assert (verdict.action, verdict.zone, verdict.reserved) == (Action.WAIT, "tenant", False)
+    assert asking == [zone]
+    assert zone.ask(0, NOBODY).first == 1
+
+
+def test_permits_that_are_here_are_spent_without_asking_anybody():
+    limiter = Limiter([zone := holding(3)])
+
+    verdicts = [limiter.admit(now_ns=10 * MS).action for _ in range(4)]
+
+    assert verdicts == [Action.PASS] * 3 + [Action.WAIT]
+    assert zone.spent == 3
+
+
+def test_permits_open_one_after_the_other_at_the_rate():
+    limiter = Limiter([holding(3, opens_in_us=1_000)])
+
+    assert limiter.admit(1 * MS - 1).action is Action.WAIT
+    assert limiter.admit(1 * MS) is PASS
+    assert limiter.admit(1 * MS).wait_ns == 2_500_000
+    assert limiter.admit(3_500_000) is PASS
+
+
+def test_a_permit_is_given_up_a_tenth_of_a_second_after_it_was_asked_for():
+    zone = leased()
+    zone.take(Grant(2, 0, 0, is_contended=False), 0, 40 * MS)
+
+    assert Limiter([zone]).admit(LEASE_NS - 1) is PASS
+    assert Limiter([zone]).admit(LEASE_NS).action is Action.WAIT
+    assert zone.spent == 1
+
+
+def test_a_message_is_charged_in_all_zones_or_in_none():
+    full, empty = holding(5), leased()
+
+    assert Limiter([full, empty]).admit(0).action is Action.WAIT
+    assert full.permits == 5
+
+
+def test_all_zones_that_lack_permits_are_asked_at_once():
+    asking = []
+
+    Limiter([leased(asking=asking), holding(1), leased(asking=asking)]).admit(0)
+
+    assert len(asking) == 2
+
+
+def test_while_somebody_stands_in_line_newcomers_stand_behind_and_the_first_goes_on():
+    zone = holding(5, opens_in_us=-10_000)
+    zone.close_gate()
+
+    assert Limiter([zone]).admit(0).action is Action.WAIT
+    assert Limiter([zone]).admit_waiting(0, 0, 0, 0) is PASS
+    zone.open_gate()
+    assert Limiter([zone]).admit(0) is PASS
+
+
+def test_a_run_passes_whole_or_not_at_all():
+    zone = holding(5, opens_in_us=-100_000)
+    limiter = Limiter([zone])
+
+    assert not limiter.admit_run(0, 6)
+    assert limiter.room(0, 9) == 5
+    assert limiter.admit_run(0, 5)
+    assert zone.permits == 0
+
+
+def test_lots_are_spent_in_the_order_in_which_they_came():
+    zone = holding(1)
+    zone.take(Grant(2, 0, 0, is_contended=False), 50 * MS, 50 * MS)
+    limiter = Limiter([zone])
+
+    assert [limiter.admit(51 * MS).action for _ in range(3)] == [Action.PASS, Action.PASS, Action.WAIT]
+    assert limiter.admit(53 * MS) is PASS
+
+
+def test_a_large_message_takes_permits_of_several_lots():
+    zone = holding(600, policy=BYTES)
+    zone.take(Grant(600, 0, 0, is_contended=False), 0, 0)
+
+    assert Limiter([zone]).admit(0, size_bytes=1_000) is PASS
+    assert zone.permits == 200
+
+
+def test_an_empty_message_takes_no_bytes():
+    assert Limiter([leased(BYTES)]).admit(0, size_bytes=0) is PASS
+
+
+def test_a_slow_zone_is_asked_for_each_message():
+    zone = leased(SLOW)
+    zone.lack(0)
+    zone.lack(0)
+
+    ask = zone.ask(0, Standing(1, 2, 0))
+
+    assert not zone.is_leased
+    assert (ask.first, ask.wanted) == (1, 1)
+
+
+def test_what_is_on_its_way_is_not_asked_for_again():
+    zone = holding(2, opens_in_us=5_000)
+    zone.lack(0)
+
+    assert zone.due_ns(0, Standing(1, 2, 0)) > 0
+    assert zone.ask(0, Standing(1, 2, 0)).wanted == 0
+
+
+def test_who_was_told_when_to_come_back_does_not_ask_before():
+    zone = leased()
+    zone.lack(0)
+    zone.take(Grant(0, 0, 7_000, is_contended=True), 0, 1 * MS)
+
+    assert zone.due_ns(2 * MS, Standing(1, 1, 0)) == 8 * MS
+
+
+def test_demand_is_asked_for_in_advance_and_renewed_before_the_lease_ends():
+    zone = leased()
+    for asked_ms in (0, 90):
+        zone.ask(asked_ms * MS, NOBODY)
+        zone.take(Grant(60, 0, 0, is_contended=False), asked_ms * MS, asked_ms * MS)
+        for later_ms in range(0, 90, 3):
+            assert Limiter([zone]).admit((asked_ms + later_ms) * MS) is PASS
+
+    assert zone.due_ns(179 * MS, NOBODY) == 180 * MS
+    assert zone.ask(180 * MS, NOBODY).wanted > 20
+
+
+def test_a_zone_in_which_nothing_happens_asks_for_nothing_and_is_idle():
+    zone = holding(3)
+
+    assert zone.due_ns(LEASE_NS + 1, NOBODY) == FAR_NS
+    assert zone.is_idle
+
+
+def test_another_version_gives_up_permits_that_had_the_former_ones_rate():
+    asking = []
+    zone = leased(SLOW, asking=asking)
+    zone.take(Grant(0, 0, 3_600_000_000, is_contended=True), 0, 0)
+    zone.close_gate()
+
+    zone.adopt(TENANT)
+
+    assert zone.due_ns(1, Standing(1, 1, 0)) < 1
+    assert asking == [zone]
+    assert zone.interval_ns == 2_500_000
+
+
+@pytest.mark.parametrize("permits", [79, 80])
+def test_a_zone_is_leased_from_eight_permits_a_lease_on(permits):
+    assert leased(ZonePolicy(name="z", scope=Scope.TENANT, permits=permits)).is_leased is (permits == 80)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 30 * MS), st.integers(0, 40), st.booleans()), max_size=60),
+    st.sampled_from([TENANT, SLOW, ZonePolicy(name="fast", scope=Scope.TENANT, permits=5_000, burst=100)]),
+)
+def test_never_is_more_spent_than_was_granted_nor_after_its_time_nor_before(history, policy):
+    zone, bucket, now_ns, opened = leased(policy), SharedBucket(), SECOND_NS, []
+    limiter, spent = Limiter([zone]), 0
+    for passes_ns, messages, asks in history:
+        now_ns += passes_ns
+        for _ in range(messages):
+            if limiter.admit(now_ns) is PASS:
+                spent += 1
+                assert any(opens_ns <= now_ns < ends_ns for opens_ns, ends_ns in opened)
+        assert zone.spent == spent
+        if asks:
+            ask = zone.ask(now_ns, NOBODY)
+            grant = bucket.grant(now_ns // US_NS, zone.terms, ask) if ask.wanted else Grant(0, 0, 1, is_contended=False)
+            zone.take(grant, now_ns, now_ns)
+            opens_ns = now_ns + grant.opens_in_us * US_NS
+            opened += [(opens_ns + number * zone.interval_ns, now_ns + LEASE_NS) for number in range(grant.permits)]
+    assert spent <= len(opened)
+
+
+@pytest.mark.parametrize(("burst", "delay"), [(40, 40), (40, 20), (40, 0), (0, 0)])
+@pytest.mark.parametrize("workers", [1, 4])
+def test_l8_several_workers_carry_the_rate_of_one_zone_and_never_more(workers, burst, delay):
+    fleet = Fleet(workers + burst, replace(TENANT, burst=burst, delay=delay), workers)
+
+    counts = run(fleet, [flood(name) for name in "abcd"], seconds=5)
+
+    times = [time_ns for time_ns, _ in fleet.passed]
+    assert most_over(times, fleet.policy, 400 * LEASE_SECONDS) <= 0
+    assert len(times) <= 400 * 6 + burst + 1
+    assert sum(counts.values()) >= 0.99 * 400 * 5
+
+
+def test_l8_a_slow_zone_is_carried_by_four_workers_too():
+    fleet = Fleet(1, replace(SLOW, permits=5), 4)
+
+    run(fleet, [flood(name) for name in "abcd"], seconds=60)
+
+    assert 0.99 * 5 * 61 <= len(fleet.passed) <= 5 * 61 + 1
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_with_stalls_deaths_and_lost_answers_no_window_is_over_but_by_what_workers_granted_themselves(seed):
+    fleet = Fleet(seed, TENANT, 6, answer_is_lost=0.01)
+    for number, worker in enumerate(fleet.workers):
+        fleet.connect(worker, flood(f"c{number}"))
+    for _ in range(5):
+        fleet.run(1)
+        fleet.workers[fleet.random.randrange(6)].stalled_until_ns = fleet.now_ns + 700 * MS
+    fleet.workers[0].is_dead = True
+    fleet.run(3)
+
+    times = [time_ns for time_ns, _ in fleet.passed]
+    assert len(times) <= 400 * 8 + 41 + 400 * LEASE_SECONDS + 6 * 8
+    assert most_over(times, fleet.policy, 400 * (LEASE_SECONDS + 1)) <= 0
+
+
+def test_f10_a_store_that_restarts_empty_lets_no_second_burst_pass():
+    fleet = Fleet(5, TENANT, 4)
+    for number, worker in enumerate(fleet.workers):
+        fleet.connect(worker, flood(f"c{number}"))
+    fleet.run(2)
+    fleet.restart_store_empty(1.0)
+    fleet.run(4)
+
+    times = [time_ns for time_ns, _ in fleet.passed]
+    assert most_over(times, fleet.policy, 400 * LEASE_SECONDS + 4 * 8) <= 0
+
+
+def test_one_seed_is_one_history():
+    histories = [Fleet(7, TENANT, 3, answer_is_lost=0.02) for _ in range(2)]
+    for fleet in histories:
+        run(fleet, [flood(name) for name in "abc"], seconds=2)
+
+    assert histories[0].passed == histories[1].passed
