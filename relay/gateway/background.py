@@ -31,6 +31,7 @@ async def running_worker() -> AsyncIterator[Worker]:
         asyncio.create_task(sweep_zones(worker), name="sweep zones"),
         asyncio.create_task(worker.sharing.beat(), name="say that the process is alive"),
         asyncio.create_task(worker.sharing.entering.say_for_ever(), name="say what is held"),
+        asyncio.create_task(worker.sharing.gauging.tell_for_ever(), name="tell what was spent"),
         asyncio.create_task(worker.watchdog.beat(), name="beat for the watchdog"),
     ]
     for task in tasks:

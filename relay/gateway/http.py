@@ -84,6 +84,7 @@ def _state(worker: Worker) -> ProcessState:
         lease_round_trips=shared.round_trips,
         tenants_alone=len(shared.away),
         generations_lost=shared.generations_lost,
+        fullness=shared.fullness,
     )
 
 

@@ -6,6 +6,7 @@ from weakref import WeakValueDictionary
 import structlog
 
 from relay.sharing.ending import end_tasks
+from relay.sharing.gauging import Gauging
 from relay.sharing.surroundings import Surroundings
 from relay.sharing.tenant_leases import TenantLeases
 from relay.throttle.granting import Party
@@ -19,9 +20,10 @@ log = structlog.get_logger()
 class Leasing:
     """Finds the zone of a key and party, and keeps a task for each tenant that has some in use."""
 
-    def __init__(self, around: Surroundings) -> None:
-        """Begin with no zone."""
+    def __init__(self, around: Surroundings, gauging: Gauging) -> None:
+        """Begin with no zone; what is spent is told by ``gauging``."""
         self._around = around
+        self._gauging = gauging
         self._zones: WeakValueDictionary[tuple[ZoneKey, str, int], LeasedZone] = WeakValueDictionary()
         self._tenants: dict[str, TenantLeases] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -55,6 +57,7 @@ class Leasing:
         if tenant is None:
             tenant = self._tenants[tenant_id] = TenantLeases(tenant_id, self._around)
         tenant.lack(zone)
+        self._gauging.watch(tenant_id, zone)
         if tenant_id not in self._tasks and not self._is_ending:
             self._begin(tenant_id, tenant)
 

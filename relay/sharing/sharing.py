@@ -8,6 +8,7 @@ from contextlib import suppress
 from django.conf import settings
 
 from relay.sharing.entering import Entering
+from relay.sharing.gauging import Gauging
 from relay.sharing.leasing import Leasing
 from relay.sharing.surroundings import Figures, Surroundings
 from relay.splicing.waiting import WaitingRoom
@@ -26,7 +27,8 @@ class Sharing:
         self.redis = on_loop()
         self.figures = Figures()
         around = Surroundings(self.redis, self.worker, room, self.figures, settings.STORE_DECISION_SECONDS)
-        self.leasing = Leasing(around)
+        self.gauging = Gauging(self.redis, self.figures)
+        self.leasing = Leasing(around, self.gauging)
         self.entering = Entering(around)
 
     async def beat(self) -> None:

@@ -21,12 +21,14 @@ class Figures:
         round_trips: calls for permits that Redis answered.
         generations_lost: how often Redis had forgotten what was granted.
         away: tenants whose limits go on without Redis.
+        fullness: by tenant, scope, zone and seconds, what all processes admitted of what is allowed, of the fullest.
     """
 
     workers: int = 1
     round_trips: int = 0
     generations_lost: int = 0
     away: set[str] = field(default_factory=set)
+    fullness: dict[tuple[str, str, str, int], float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

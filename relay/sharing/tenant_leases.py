@@ -23,7 +23,6 @@ from relay.throttle.zones import ZoneKey
 log = structlog.get_logger()
 PROBE_SECONDS = 0.5, 1.0  # while Redis is away, at random in between: workers must not come back all at once
 SPACING_NS = 2_000_000  # at least, between two round trips
-TOGETHER_NS = 8_000_000  # what is due so soon is asked for along with the rest
 MOST_ZONES = 256  # in one round trip
 TOLD_NS = 4 * SECOND_NS  # for so long a share counts that the store told; in the store it counts for longer
 UNANSWERED = (StoreUnavailable, TimeoutError)
@@ -75,7 +74,7 @@ class TenantLeases:
             first_ns = min(due.values())
             if first_ns <= now_ns:
                 together = sorted(due, key=due.__getitem__)[:MOST_ZONES]
-                await self._ask([zone for zone in together if due[zone] <= now_ns + TOGETHER_NS])
+                await self._ask([zone for zone in together if zone.comes_along(now_ns, due[zone])])
                 await asyncio.sleep(SPACING_NS / SECOND_NS)
             else:
                 await self._wait_until(first_ns)

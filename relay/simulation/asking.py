@@ -8,7 +8,6 @@ from relay.throttle.policy import SECOND_NS, ZoneSource
 from relay.throttle.zones import KeyedZone, ZoneKey
 
 SPACING_NS = 2_000_000  # at least, between two round trips
-TOGETHER_NS = 8_000_000  # what is due so soon is asked for along with the rest
 MOST_ZONES = 256  # in one round trip
 
 
@@ -53,7 +52,7 @@ class Asking:
         if first_ns <= now_ns:
             self._free_at_ns = now_ns + SPACING_NS
             together = sorted(due, key=due.__getitem__)[:MOST_ZONES]
-            self._ask([zone for zone in together if due[zone] <= now_ns + TOGETHER_NS])
+            self._ask([zone for zone in together if zone.comes_along(now_ns, due[zone])])
         self._active = {zone: None for zone in self._active if not (zone.is_idle and due.get(zone, 0) == FAR_NS)}
         if self._active:
             self._look_at(first_ns if first_ns < FAR_NS else now_ns + SECOND_NS)

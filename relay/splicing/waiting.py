@@ -154,6 +154,13 @@ class WaitingRoom:
             if closes_at_ns <= now_ns:
                 self.leave(zone, waiter)
                 waiter.ask_again(now_ns)
+        if zone in self._lines and zone.has_plenty(now_ns, len(self._lines[zone])):
+            waiters = list(self._lines[zone])
+            self._lines[zone].clear()
+            self._close_empty_line(zone)  # or each would go to the end of the line again, with its next message
+            for waiter in waiters:
+                waiter.ask_again(now_ns)
+            return
         for _ in range(len(self._lines.get(zone, ()))):  # each is asked once a turn: nobody keeps the loop
             line = self._lines.get(zone)
             if not line or not zone.has_room(now_ns, _size_of(line[0])):

@@ -28,6 +28,16 @@ def zone_shares(tenant_id: str, key: ZoneKey) -> str:
     return f"{{{tenant_id}}}:zone_shares:{'/'.join(key)}"
 
 
+def gauge(tenant_id: str, key: ZoneKey) -> str:
+    """Hash: a second (Unix) to how many permits of one zone were spent in it. Ends when nobody tells any more."""
+    return f"{{{tenant_id}}}:gauge:{'/'.join(key)}"
+
+
+def gauges(tenant_id: str) -> str:
+    """Hash: each shared zone in use to what it allows and what was admitted lately. Ends with the last."""
+    return f"{{{tenant_id}}}:gauges"
+
+
 def cap(tenant_id: str, key: ZoneKey) -> str:
     """Hash: a relay process to how many connections it holds under one cap. Ends a day after the last word of any."""
     return f"{{{tenant_id}}}:cap:{'/'.join(key)}"

@@ -1,14 +1,19 @@
-"""Which relay processes are alive: each says so once a second, and hears how many there are."""
+"""What relay processes say of themselves once a second: that they are alive, and what they spent of shared zones."""
 
-from typing import cast
+from collections.abc import Sequence
+from typing import NamedTuple, cast
 
 import redis.asyncio
 
 from relay.store import keys
+from relay.store.pool import blocking
 from relay.store.scripts import Script
+from relay.throttle.zones import ZoneKey
 
 ALIVE_SECONDS = 10.0  # for so long a process that says nothing is taken for alive
 ALIVE_WORKERS = Script("alive_workers")
+WINDOWS_SECONDS = 10, 60
+GAUGE = Script("gauge")
 
 
 async def alive_workers(redis_on_loop: redis.asyncio.Redis, worker: str) -> int:
@@ -37,3 +42,55 @@ def names_of_alive_workers() -> list[str]:
         StoreUnavailable: Redis did not answer.
     """
     return cast("list[str]", ALIVE_WORKERS.run_in_thread([keys.workers()], [int(1000 * ALIVE_SECONDS), ""]))
+
+
+class Spent(NamedTuple):
+    """What a worker spent of a zone since it last said so, and what the zone allows in each of ``WINDOWS_SECONDS``."""
+
+    key: ZoneKey
+    permits: int
+    allowed: tuple[int, int]
+
+
+class Reading(NamedTuple):
+    """What a zone allows in each of ``WINDOWS_SECONDS``, and the most that was admitted, over all processes."""
+
+    zone: str
+    allowed: tuple[int, int]
+    admitted: tuple[int, int]
+    read_at: float  # Unix seconds, by Redis' clock
+
+    @property
+    def ratio(self) -> float:
+        """The larger of admitted / allowed: more than 1 is an overshoot."""
+        return max(count / most for count, most in zip(self.admitted, self.allowed, strict=True))
+
+
+async def add_spent(
+    redis_on_loop: redis.asyncio.Redis, tenant_id: str, spent: Sequence[Spent]
+) -> list[tuple[int, int]]:
+    """Add what was spent; answers the most that was admitted in each of ``WINDOWS_SECONDS``, zone by zone.
+
+    Raises:
+        StoreUnavailable: Redis did not answer.
+    """
+    key_names = [keys.gauges(tenant_id), *(keys.gauge(tenant_id, one.key) for one in spent)]
+    arguments: list[str | int] = [len(spent)]
+    for one in spent:
+        arguments += ["/".join(one.key), one.permits, f"{one.allowed[0]} {one.allowed[1]}"]
+    numbers = cast("list[int]", await GAUGE.run(redis_on_loop, key_names, arguments))
+    return list(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+def readings(tenant_id: str) -> list[Reading]:
+    """What was last read of each shared zone of a tenant that is in use, by name.
+
+    Raises:
+        StoreUnavailable: Redis did not answer.
+    """
+    told = cast("dict[str, str]", blocking().hgetall(keys.gauges(tenant_id)))
+    found = []
+    for zone, text in sorted(told.items()):
+        allowed_10, allowed_60, most_10, most_60, read_at = map(int, text.split(" "))
+        found.append(Reading(zone, (allowed_10, allowed_60), (most_10, most_60), read_at))
+    return found

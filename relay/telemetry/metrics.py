@@ -2,7 +2,7 @@
 
 import platform
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import django
@@ -32,6 +32,7 @@ class ProcessState:
     lease_round_trips: int
     tenants_alone: int
     generations_lost: int
+    fullness: Mapping[tuple[str, str, str, int], float]
 
 
 def metrics_page(counters: Counters, state: ProcessState) -> bytes:
@@ -90,6 +91,12 @@ class CounterCollector(Collector):
         yield GaugeMetricFamily("floodgate_tenants_alone", alone, state.tenants_alone)
         lost = "How often Redis had forgotten what it had granted."
         yield CounterMetricFamily("floodgate_store_generations_lost", lost, state.generations_lost)
+        full = "What all relay processes admitted of what shared zones allow, of the fullest; above 1 is an overshoot."
+        labels = ("tenant_id", "scope", "zone", "window_seconds")
+        admitted = GaugeMetricFamily("floodgate_shared_zone_admitted_ratio", full, labels=labels)
+        for (tenant_id, scope, zone, seconds), ratio in state.fullness.items():
+            admitted.add_metric((tenant_id, scope, zone, str(seconds)), ratio)
+        yield admitted
 
     def _throttle_metric(self) -> Metric:
         """Versions of one policy are added up: a label for each would never end."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from relay.throttle.granting import Ask, Grant, Party, Terms
 from relay.throttle.policy import LEASE_SECONDS, SECOND_NS, Counted, StoreAway, ZonePolicy, ZoneSource
+from relay.throttle.zone import PLENTY, PLENTY_BYTES
 from relay.throttle.zones import ZoneKey
 
 US_NS = 1_000
@@ -18,6 +19,7 @@ NEVER_NS = -FAR_NS
 LEASE_NS = int(LEASE_SECONDS * SECOND_NS)
 LEAST_LEASED = 8  # permits in a lease; a zone that gives fewer is asked for each
 RENEW_NS = 10_000_000  # before its end a lease is asked for anew
+TOGETHER_NS = 8_000_000  # what is due so soon is asked for along with the rest
 LOW_NS = 6_000_000  # while somebody waits, more is asked for when permits last for no longer
 AHEAD_SECONDS, AHEAD_CONTENDED_SECONDS = 1.5 * LEASE_SECONDS, 0.032  # demand that is asked for beforehand
 RATE_SECONDS = 0.2  # over which demand is averaged
@@ -105,6 +107,15 @@ class LeasedZone:
         if self.opens_ns > now_ns or self._expires_ns <= now_ns:
             return not wanted
         return wanted <= self.permits or wanted <= self._open_permits(now_ns)
+
+    def has_plenty(self, now_ns: int, waiting: int) -> bool:
+        """Tell whether so many who wait may go on with all that came behind: nobody need be held to one at a time."""
+        self.settle(now_ns)
+        if self.opens_ns > now_ns:
+            return False
+        is_bytes = self.policy.counted is Counted.BYTES
+        opened = self.permits if is_bytes else min(self.permits, (now_ns - self.opens_ns) // self.interval_ns + 1)
+        return opened >= waiting * (PLENTY_BYTES if is_bytes else PLENTY)
 
     def admits(self, now_ns: int, size_bytes: int) -> bool:
         """The same of a message that has just arrived: while others stand in line, it stands behind them."""
@@ -195,6 +206,11 @@ class LeasedZone:
         if last.permits and self.is_leased and self._rate * LEASE_SECONDS >= 1:
             return self._expires_ns - RENEW_NS
         return FAR_NS
+
+    def comes_along(self, now_ns: int, due_ns: int) -> bool:
+        """Tell whether to ask along with another zone that is due now: one round trip serves both."""
+        is_renewal = due_ns == self._expires_ns - RENEW_NS
+        return due_ns <= now_ns + (LEASE_NS // 2 if is_renewal else TOGETHER_NS)
 
     def ask(self, now_ns: int, standing: Standing) -> Ask:
         """What to ask for now; nothing where ``wanted`` is 0. Whatever was lacking counts as asked for."""

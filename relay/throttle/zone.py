@@ -5,6 +5,8 @@ from relay.throttle.policy import Counted, ZonePolicy, ZoneSource
 AT_REST = -(1 << 62)  # before any time that is passed in, and any credit
 CLOSED = 2 * AT_REST  # a gate that no excess passes, not even that of a zone at rest
 
+PLENTY, PLENTY_BYTES = 64, 65_536  # permits for each who waits: more than fairness is about
+
 
 class Zone:
     """A bucket of permits, kept as one theoretical arrival time (GCRA: ITU-T I.371; burst and delay as in nginx).
@@ -41,6 +43,12 @@ class Zone:
     def has_room(self, now_ns: int, _size_bytes: int = 0) -> bool:
         """Tell whether the first in line may go on, whatever its size."""
         return self.theoretical_arrival_ns - now_ns <= self.delay_ns
+
+    def has_plenty(self, now_ns: int, waiting: int) -> bool:
+        """Tell whether so many who wait may go on with all that came behind: nobody need be held to one at a time."""
+        is_bytes = self.policy.counted is Counted.BYTES
+        wanted_ns = self.cost_ns(waiting * PLENTY_BYTES) if is_bytes else waiting * PLENTY * self.interval_ns
+        return self.theoretical_arrival_ns - now_ns + wanted_ns <= self.delay_ns
 
     def holds_back(self, _now_ns: int) -> bool:
         """Tell whether it is this limit that a message waits for: always, where nobody must be asked."""

@@ -6,11 +6,14 @@ from datetime import datetime
 from django.template.loader import render_to_string
 from django.utils.formats import date_format
 
+from relay.store.pool import StoreUnavailable
+from relay.store.workers import readings
 from relay.throttle.policy import PolicySnapshot
 from tenants.differences import differences
 from tenants.limits import limits_of_client
 from tenants.models.clients import OAuthClient
 from tenants.models.policies import PolicyVersion
+from tenants.models.tenants import Tenant
 from tenants.receipts import receipt_of
 from tenants.zone_words import in_words_all, store_away_in_words
 
@@ -54,3 +57,18 @@ def table_of_versions(versions: Iterable[PolicyVersion]) -> str:
     """Versions with their states, each leading to its page."""
     rows = [(version, moment(version.published_at) if version.published_at else "–") for version in versions]
     return render_to_string("tenants/admin/versions.html", {"rows": rows})
+
+
+def shared_limits(tenant: Tenant) -> str:
+    """What each limit that relay processes share admitted lately, beside what it allows."""
+    try:
+        found = readings(str(tenant.pk))
+    except StoreUnavailable:
+        return render_to_string("tenants/admin/shared_limits.html", {"is_away": True})
+    rows = []
+    for reading in found:
+        scope, scope_id, _, zone = reading.zone.split("/")
+        whose = {"zone": zone, "scope": scope.replace("_", " "), "scope_id": scope_id if scope != "tenant" else ""}
+        counts = {"admitted": reading.admitted, "allowed": reading.allowed, "percent": round(100 * reading.ratio)}
+        rows.append(whose | counts)
+    return render_to_string("tenants/admin/shared_limits.html", {"rows": rows})

@@ -11,7 +11,7 @@ from unfold.enums import ActionVariant
 from tenants.actions.tenants import change_tenant, create_tenant, resume_tenant, suspend_tenant
 from tenants.admin.asking import Question, acting_user
 from tenants.admin.pages import ActionPages
-from tenants.admin.rendering import moment
+from tenants.admin.rendering import moment, shared_limits
 from tenants.models.members import User
 from tenants.models.tenants import Tenant
 
@@ -26,7 +26,7 @@ class TenantPages(ActionPages):
     list_display = ("name", "slug", "state", "client_count", "channel_count")
     search_fields = ("name", "slug")
     list_filter = ("is_active",)
-    readonly_fields = ("state", "id", "founded")
+    readonly_fields = ("state", "id", "founded", "shared_limits_now")
     actions_detail = ("suspend", "resume")
     empty_hint = "A tenant is a customer. Add one, then a platform connection, a channel and a client for it."
 
@@ -36,6 +36,7 @@ class TenantPages(ActionPages):
             return ((None, {"fields": ("name", "slug")}),)
         return (
             (None, {"fields": ("name", "slug", "state", "throttle_policy")}),
+            ("Shared limits", {"fields": ("shared_limits_now",)}),
             ("Record", {"fields": (("id", "founded"),)}),
         )
 
@@ -53,6 +54,11 @@ class TenantPages(ActionPages):
     def founded(self, tenant: Tenant) -> str:
         """When."""
         return moment(tenant.created_at)
+
+    @display(description="Lately")
+    def shared_limits_now(self, tenant: Tenant) -> str:
+        """What was admitted through limits that relay processes share, beside what they allow."""
+        return shared_limits(tenant)
 
     @display(description="Clients", ordering="clients_")
     def client_count(self, tenant: Any) -> int:

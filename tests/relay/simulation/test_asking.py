@@ -73,5 +73,5 @@ def test_once_nothing_is_wanted_any_more_nothing_is_planned(asking, agenda):
 
 
 def test_the_store_is_asked_as_the_relay_asks_it():
-    for name in ("SPACING_NS", "TOGETHER_NS", "MOST_ZONES"):
+    for name in ("SPACING_NS", "MOST_ZONES"):
         assert getattr(simulated, name) == getattr(tenant_leases, name)

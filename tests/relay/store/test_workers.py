@@ -2,7 +2,19 @@ import pytest
 
 from relay.store import keys
 from relay.store.pool import StoreUnavailable, blocking
-from relay.store.workers import ALIVE_SECONDS, alive_workers, names_of_alive_workers
+from relay.store.workers import (
+    ALIVE_SECONDS,
+    Reading,
+    Spent,
+    add_spent,
+    alive_workers,
+    names_of_alive_workers,
+    readings,
+)
+from relay.throttle.policy import Scope
+from relay.throttle.zones import ZoneKey
+
+KEY, OTHER = ZoneKey(Scope.TENANT, "t1", "p1", "all"), ZoneKey(Scope.CLIENT, "c1", "p1", "client")
 
 
 @pytest.fixture
@@ -97,3 +109,52 @@ async def test_f9_nobody_is_counted_while_redis_hangs(own_server, redis_on_loop)
             await alive_workers(redis_on_loop, "first")
         with pytest.raises(StoreUnavailable):
             names_of_alive_workers()
+
+
+@pytest.mark.asyncio
+async def test_what_workers_spend_of_one_zone_adds_up(redis, redis_on_loop):
+    for permits in (30, 12):
+        most = await add_spent(redis_on_loop, "t1", [Spent(KEY, permits, (100, 400))])
+
+    assert most == [(42, 42)]
+
+
+@pytest.mark.asyncio
+async def test_each_zone_is_counted_by_itself_and_told_with_what_it_allows(redis, redis_on_loop):
+    await add_spent(redis_on_loop, "t1", [Spent(KEY, 150, (100, 400)), Spent(OTHER, 5, (10, 50))])
+
+    told = readings("t1")
+
+    assert [(one.zone, one.allowed, one.admitted) for one in told] == [
+        ("client/c1/p1/client", (10, 50), (5, 5)),
+        ("tenant/t1/p1/all", (100, 400), (150, 150)),
+    ]
+    assert [one.ratio for one in told] == [0.5, 1.5]
+
+
+@pytest.mark.asyncio
+async def test_the_most_of_any_stretch_counts_and_not_what_came_later(redis, redis_on_loop):
+    await add_spent(redis_on_loop, "t1", [Spent(KEY, 1, (100, 400))])
+    [second] = map(int, blocking().hkeys(keys.gauge("t1", KEY)))
+    blocking().hset(
+        keys.gauge("t1", KEY), mapping={second - 12: 40, second - 19: 30, second - 40: 60, second - 130: 900}
+    )
+
+    assert await add_spent(redis_on_loop, "t1", [Spent(KEY, 0, (100, 400))]) == [(70, 131)]
+
+
+@pytest.mark.asyncio
+async def test_nothing_of_it_stays_for_ever(redis, redis_on_loop):
+    await add_spent(redis_on_loop, "t1", [Spent(KEY, 1, (100, 400))])
+
+    assert all(blocking().pttl(key) > 0 for key in blocking().scan_iter())
+
+
+@pytest.mark.asyncio
+async def test_what_nobody_used_has_no_reading(redis):
+    assert readings("t1") == []
+
+
+@pytest.mark.asyncio
+async def test_a_reading_is_an_overshoot_when_any_window_is():
+    assert Reading("z", (100, 400), (99, 404), 0).ratio == 1.01

@@ -1,4 +1,5 @@
 import platform
+from dataclasses import replace
 
 import django
 import pytest
@@ -19,6 +20,7 @@ STATE = ProcessState(
     lease_round_trips=12,
     tenants_alone=2,
     generations_lost=1,
+    fullness={},
 )
 
 
@@ -127,3 +129,12 @@ def test_the_page_tells_how_the_process_is():
     assert samples["floodgate_memory_bytes",] == 1024
     assert samples["floodgate_draining",] == 1
     assert samples["floodgate_log_lines_dropped_total",] == 7
+
+
+def test_how_full_shared_zones_were_is_told_by_their_windows():
+    state = replace(STATE, fullness={("t1", "tenant", "all", 10): 0.5})
+
+    page = metrics_page(Counters(), state).decode()
+
+    labels = 'scope="tenant",tenant_id="t1",window_seconds="10",zone="all"'
+    assert f"floodgate_shared_zone_admitted_ratio{{{labels}}} 0.5" in page

@@ -1,6 +1,8 @@
 import pytest
 from django.urls import reverse
 
+from relay.store import keys
+from relay.store.pool import blocking
 from tenants.models.tenants import Tenant
 from tests.tenants.factories import PolicyFactory
 
@@ -36,3 +38,13 @@ def test_a_name_that_is_taken_is_refused_at_its_field(pages, acme):
     answer = pages.post(reverse("admin:tenants_tenant_add"), {"name": "Acme", "slug": "other"})
 
     assert "name" in answer.context["adminform"].form.errors
+
+
+def test_a_page_tells_what_shared_limits_admitted_of_what_they_allow(redis, pages, acme, address):
+    assert "Nothing flowed through a shared limit" in pages.get(address(acme)).content.decode()
+    blocking().hset(keys.gauges(str(acme.pk)), "tenant/1/p1/all", "100 400 150 200 1700000000")
+
+    page = pages.get(address(acme)).content.decode()
+
+    assert "<td>150</td><td>100</td>" in page
+    assert "150 % overshoot" in page
