@@ -10,7 +10,7 @@ from relay.throttle.limiter import AnyZone
 from relay.throttle.policy import SECOND_NS, Beyond
 
 PACING_QUANTUM_NS = 2_000_000
-MOST_LOOKED_AT = 512
+MOST_A_TURN, MOST_LOOKED_AT = 128, 512
 
 
 class Waiter(Protocol):
@@ -84,7 +84,14 @@ class Lines:
             if closes_at_ns <= now_ns:
                 self.leave(zone, waiter)
                 waiter.ask_again()
-        for _ in range(len(self._lines.get(zone, ()))):
+        if zone in self._lines and zone.has_plenty(now_ns, len(self._lines[zone])):
+            waiters = list(self._lines[zone])
+            self._lines[zone].clear()
+            self._close_empty_line(zone)
+            for waiter in waiters:
+                waiter.ask_again()
+            return
+        for _ in range(max(MOST_A_TURN, len(self._lines.get(zone, ())))):
             line = self._lines.get(zone)
             if not line or not zone.has_room(now_ns, line[0].held_bytes):
                 break

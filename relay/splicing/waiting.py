@@ -18,6 +18,7 @@ from relay.throttle.policy import SECOND_NS, Beyond
 
 PACING_QUANTUM_SECONDS = 0.002  # all that is due goes in one turn: uvloop's timers are true to a millisecond only
 LONGEST_TIMER_SECONDS = 3600.0
+MOST_A_TURN = 128  # messages that go on one by one, where so many are due at once
 MOST_LOOKED_AT = 512  # of those in line, when permits are asked for
 
 
@@ -161,7 +162,7 @@ class WaitingRoom:
             for waiter in waiters:
                 waiter.ask_again(now_ns)
             return
-        for _ in range(len(self._lines.get(zone, ()))):  # each is asked once a turn: nobody keeps the loop
+        for _ in range(max(MOST_A_TURN, len(self._lines.get(zone, ())))):  # nobody keeps the loop
             line = self._lines.get(zone)
             if not line or not zone.has_room(now_ns, _size_of(line[0])):
                 break

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from relay.throttle.granting import Ask, Grant, Party, Terms
 from relay.throttle.policy import LEASE_SECONDS, SECOND_NS, Counted, StoreAway, ZonePolicy, ZoneSource
-from relay.throttle.zone import PLENTY, PLENTY_BYTES
 from relay.throttle.zones import ZoneKey
 
 US_NS = 1_000
@@ -108,14 +107,10 @@ class LeasedZone:
             return not wanted
         return wanted <= self.permits or wanted <= self._open_permits(now_ns)
 
-    def has_plenty(self, now_ns: int, waiting: int) -> bool:
-        """Tell whether so many who wait may go on with all that came behind: nobody need be held to one at a time."""
+    def has_plenty(self, now_ns: int, _waiting: int) -> bool:
+        """Tell whether nobody need be held to one message at a time: they wait for an answer, not for the rate."""
         self.settle(now_ns)
-        if self.opens_ns > now_ns:
-            return False
-        is_bytes = self.policy.counted is Counted.BYTES
-        opened = self.permits if is_bytes else min(self.permits, (now_ns - self.opens_ns) // self.interval_ns + 1)
-        return opened >= waiting * (PLENTY_BYTES if is_bytes else PLENTY)
+        return bool(self.permits) and self.opens_ns <= now_ns and not self._is_contended
 
     def admits(self, now_ns: int, size_bytes: int) -> bool:
         """The same of a message that has just arrived: while others stand in line, it stands behind them."""

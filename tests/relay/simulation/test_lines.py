@@ -121,4 +121,4 @@ def test_waking_a_zone_for_which_nobody_waits_does_nothing(lines):
 
 def test_lines_are_paced_as_the_relays_are():
     assert PACING_QUANTUM_NS == waiting.PACING_QUANTUM_SECONDS * SECOND_NS
-    assert simulated.MOST_LOOKED_AT == waiting.MOST_LOOKED_AT
+    assert (simulated.MOST_A_TURN, simulated.MOST_LOOKED_AT) == (waiting.MOST_A_TURN, waiting.MOST_LOOKED_AT)
