@@ -44,7 +44,10 @@ def faults_redis_url(redis_url, settings):
     address, _, database = redis_url.rpartition("/")
     settings.REDIS_URL = f"{address}/{int(database) + FAULTS_DATABASE}"
     blocking.cache_clear()
-    yield settings.REDIS_URL
+    url = settings.REDIS_URL
+    yield url
+    settings.REDIS_URL = url  # a test may have used a server of its own
+    blocking.cache_clear()
     for_ever = keys_without_end()
     blocking().flushdb()
     blocking().close()
@@ -112,8 +115,10 @@ def client_of(faults_redis_url):
 def tenant_of(faults_redis_url):
     """Makes clients of one tenant, by name: what each is changed by; gives the headers that show their tokens."""
 
-    def make(port, policies, **changes_of):
-        leads_there = records.platform_connection(f"http://127.0.0.1:{port}")
+    def make(platform, policies, **changes_of):
+        tokens, sockets = platform
+        socket_url = f"ws://127.0.0.1:{sockets}/v2/websocket/{{channel}}"
+        leads_there = records.platform_connection(f"http://127.0.0.1:{tokens}", socket_url=socket_url)
         whose = {"tenant_id": str(uuid4()), "policies": policies}
         made = {name: records.client(leads_there, **whose, **changes) for name, changes in changes_of.items()}
         replace_records(whose["tenant_id"], made.values())
