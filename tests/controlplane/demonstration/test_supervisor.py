@@ -130,6 +130,7 @@ def test_an_unusable_number_of_relay_processes_is_refused_in_one_line(directory)
     assert complaint == "DEMO_WORKERS is 'many', but must be a whole number from 1 to 64.\n"
 
 
+@pytest.mark.soak
 def test_of_several_relay_processes_one_that_dies_is_replaced_and_in_the_end_none_is_left(directory):
     ports = {**free_ports(), "operations": free_range(3)}
     with StartedDemo(directory, ports, traffic="0", workers="3") as demo:
