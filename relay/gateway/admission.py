@@ -25,15 +25,14 @@ from relay.sharing.sharing import Sharing
 from relay.store.client_records import ChannelRecord, ClientRecord
 from relay.telemetry.counters import Counters, ThrottleCounter, ThrottleKey
 from relay.throttle.granting import Party
-from relay.throttle.limiter import AnyZone, FrameLimits, Limiter, SessionLimits
-from relay.throttle.policy import SECOND_NS, Beyond, Counted, Direction, PolicySnapshot, Scope, ZonePolicy, ZoneSource
+from relay.throttle.limiter import FLOWING, AnyZone, Limiter, SessionLimits
+from relay.throttle.policy import SECOND_NS, Beyond, Counted, PolicySnapshot, Scope, ZonePolicy, ZoneSource
 from relay.throttle.verdict import Action
 from relay.throttle.zones import KeyedZone, ZoneKey, Zones, keyed_zones
 
 CAP_RETRY_SECONDS = 5
 ADDRESS_POLICY = "address"
 NOBODY = ("", "", "")  # tenant, client and channel, before a token was read
-FLOWING = (Counted.MESSAGES, Counted.BYTES, Counted.CONTROL_FRAMES)
 
 
 class Admission:
@@ -106,19 +105,7 @@ class Admission:
         """The limiters that a connection is held to under the records as they are now."""
         now_ns = time.monotonic_ns()
         keyed = keyed_zones(effective_policies(client, channel), scope_ids, FLOWING)
-        found = [self._zone(client, channel, zone, now_ns) for zone in keyed]
-
-        def zones_of(direction: Direction, *counted: Counted) -> Limiter:
-            return Limiter(z for z in found if z.policy.direction is direction and z.policy.counted in counted)
-
-        def frame_limits(direction: Direction) -> FrameLimits:
-            return FrameLimits(
-                messages=zones_of(direction, Counted.MESSAGES, Counted.BYTES),
-                fragments=zones_of(direction, Counted.BYTES),
-                control_frames=zones_of(direction, Counted.CONTROL_FRAMES),
-            )
-
-        return SessionLimits(frame_limits(Direction.TO_PLATFORM), frame_limits(Direction.TO_CLIENT))
+        return SessionLimits.of(self._zone(client, channel, zone, now_ns) for zone in keyed)
 
     def _scope_ids(self, client: ClientRecord, channel: ChannelRecord, address: str) -> ScopeIds:
         return {

@@ -15,9 +15,8 @@ from typing import TypeAlias
 import structlog
 
 from relay.sharing.ending import end_tasks
-from relay.sharing.surroundings import Surroundings
+from relay.sharing.surroundings import UNANSWERED, Surroundings
 from relay.store.caps import HOLD_SECONDS, Entry, Held, Holding, Result, Who, enter, hold
-from relay.store.pool import StoreUnavailable
 from relay.throttle.limiter import Limiter
 from relay.throttle.policy import LARGEST_PERIOD_NS, SECOND_NS, StoreAway, ZonePolicy
 from relay.throttle.verdict import Action
@@ -26,7 +25,6 @@ from relay.throttle.zones import KeyedZone, ZoneKey, Zones
 log = structlog.get_logger()
 US_NS = 1_000
 RETRY_ALONE_NS = 2 * SECOND_NS
-UNANSWERED = (StoreUnavailable, TimeoutError)
 End: TypeAlias = Callable[[], None]
 AskedZones: TypeAlias = Sequence[tuple[ZoneKey, ZonePolicy]]
 

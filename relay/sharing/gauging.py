@@ -11,9 +11,7 @@ from relay.throttle.leases import LeasedZone
 from relay.throttle.policy import LEASE_SECONDS, SECOND_NS, ZonePolicy
 
 TELL_SECONDS = 1.0
-GRAIN_SECONDS = (
-    2.0  # counts belong to the second in which they are told, up to a second late; so does the first of them
-)
+GRAIN_SECONDS = 2.0  # counts belong to the second in which they are told, up to a second late, at both ends
 
 
 class Gauging:

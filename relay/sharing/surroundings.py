@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from relay.splicing.waiting import WaitingRoom
-from relay.store.pool import RedisOnLoop
+from relay.store.pool import RedisOnLoop, StoreUnavailable
 
 Answer = TypeVar("Answer")
 LATE_SECONDS = 0.005
+UNANSWERED = (StoreUnavailable, TimeoutError)  # what answer_to raises
 
 
 @dataclass(slots=True)

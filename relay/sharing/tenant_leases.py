@@ -11,9 +11,8 @@ from typing import NamedTuple
 
 import structlog
 
-from relay.sharing.surroundings import Surroundings
+from relay.sharing.surroundings import UNANSWERED, Surroundings
 from relay.store.leases import LeaseAnswer, LeaseRequest, take_leases
-from relay.store.pool import StoreUnavailable
 from relay.throttle.fallback import Fallback, share_alone
 from relay.throttle.granting import Ask, Debit, Grant
 from relay.throttle.leases import FAR_NS, US_NS, LeasedZone
@@ -25,7 +24,6 @@ PROBE_SECONDS = 0.5, 1.0  # while Redis is away, at random in between: workers m
 SPACING_NS = 2_000_000  # at least, between two round trips
 MOST_ZONES = 256  # in one round trip
 TOLD_NS = 4 * SECOND_NS  # for so long a share counts that the store told; in the store it counts for longer
-UNANSWERED = (StoreUnavailable, TimeoutError)
 
 
 class Told(NamedTuple):
@@ -49,11 +47,6 @@ class TenantLeases:
         self._alone: dict[ZoneKey, Fallback] = {}
         self._is_away = False
         self._probes_at_ns = 0
-
-    @property
-    def is_away(self) -> bool:
-        """Tell whether Redis did not answer the last time."""
-        return self._is_away
 
     @property
     def is_idle(self) -> bool:

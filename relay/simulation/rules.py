@@ -12,12 +12,11 @@ from relay.simulation.events import ConnectionName
 from relay.throttle.cap import Cap
 from relay.throttle.fairness import Priority
 from relay.throttle.granting import Party
-from relay.throttle.limiter import AnyZone, FrameLimits, Limiter, SessionLimits
-from relay.throttle.policy import Counted, Direction, PolicySnapshot, Scope
+from relay.throttle.limiter import FLOWING, AnyZone, Limiter, SessionLimits
+from relay.throttle.policy import Counted, PolicySnapshot, Scope
 from relay.throttle.zones import KeyedZone, Zones, keyed_zones
 
 THE_ONLY_ONE = "all"
-FLOWING = (Counted.MESSAGES, Counted.BYTES, Counted.CONTROL_FRAMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +56,8 @@ class Limits:
 
     def of_connection(self, name: ConnectionName, now_ns: int) -> SessionLimits:
         """What the frames of a new connection must pass."""
-        found = [self._zone(name, each, now_ns) for each in self._keyed(name, next(self._numbers), *FLOWING)]
-
-        def zones_of(direction: Direction, *counted: Counted) -> Limiter:
-            return Limiter(z for z in found if z.policy.direction is direction and z.policy.counted in counted)
-
-        def frame_limits(direction: Direction) -> FrameLimits:
-            return FrameLimits(
-                messages=zones_of(direction, Counted.MESSAGES, Counted.BYTES),
-                fragments=zones_of(direction, Counted.BYTES),
-                control_frames=zones_of(direction, Counted.CONTROL_FRAMES),
-            )
-
-        return SessionLimits(frame_limits(Direction.TO_PLATFORM), frame_limits(Direction.TO_CLIENT))
+        keyed = self._keyed(name, next(self._numbers), *FLOWING)
+        return SessionLimits.of(self._zone(name, each, now_ns) for each in keyed)
 
     def _keyed(self, name: ConnectionName, number: int, *counted: Counted) -> list[KeyedZone]:
         scope_ids = dict.fromkeys(Scope, THE_ONLY_ONE) | {

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from relay.throttle.leases import LeasedZone
-from relay.throttle.policy import SECOND_NS, Beyond, Counted
+from relay.throttle.policy import SECOND_NS, Beyond, Counted, Direction
 from relay.throttle.verdict import PASS, Action, Verdict
 from relay.throttle.zone import Zone
 
 AnyZone: TypeAlias = Zone | LeasedZone
+FLOWING = (Counted.MESSAGES, Counted.BYTES, Counted.CONTROL_FRAMES)  # what a session's limiters are of
 
 
 class Limiter:
@@ -185,6 +186,23 @@ class SessionLimits:
 
     to_platform: FrameLimits
     to_client: FrameLimits
+
+    @classmethod
+    def of(cls, zones: Iterable[AnyZone]) -> "SessionLimits":
+        """Have each of ``zones`` limit what it counts, in its direction."""
+        found = tuple(zones)
+
+        def zones_of(direction: Direction, *counted: Counted) -> Limiter:
+            return Limiter(z for z in found if z.policy.direction is direction and z.policy.counted in counted)
+
+        def frame_limits(direction: Direction) -> FrameLimits:
+            return FrameLimits(
+                messages=zones_of(direction, Counted.MESSAGES, Counted.BYTES),
+                fragments=zones_of(direction, Counted.BYTES),
+                control_frames=zones_of(direction, Counted.CONTROL_FRAMES),
+            )
+
+        return cls(frame_limits(Direction.TO_PLATFORM), frame_limits(Direction.TO_CLIENT))
 
 
 def _judge(zone: Zone, now_ns: int) -> Verdict:
