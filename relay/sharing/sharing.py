@@ -15,7 +15,7 @@ from relay.splicing.waiting import WaitingRoom
 from relay.store.pool import StoreUnavailable, on_loop
 from relay.store.workers import alive_workers, forget_worker
 
-BEAT_SECONDS = 1.0
+BEAT_SECONDS = 2.0
 
 
 class Sharing:
@@ -32,7 +32,7 @@ class Sharing:
         self.entering = Entering(around)
 
     async def beat(self) -> None:
-        """Say once a second, for ever, that the process is alive."""
+        """Say every two seconds, for ever, that the process is alive."""
         while True:
             with suppress(StoreUnavailable):  # whoever was alive is taken to be so still
                 self.figures.workers = await alive_workers(self.redis, self.worker)

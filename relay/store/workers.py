@@ -1,4 +1,4 @@
-"""What relay processes say of themselves once a second: that they are alive, and what they spent of shared zones."""
+"""What relay processes say of themselves every few seconds: they are alive, and spent so much of shared zones."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, cast

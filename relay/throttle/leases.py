@@ -9,28 +9,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from relay.throttle.granting import Ask, Grant, Party, Terms
+from relay.throttle.lots import LEASE_NS, Lot
 from relay.throttle.policy import LEASE_SECONDS, SECOND_NS, Counted, StoreAway, ZonePolicy, ZoneSource
 from relay.throttle.zones import ZoneKey
 
 US_NS = 1_000
 FAR_NS = 1 << 62
 NEVER_NS = -FAR_NS
-LEASE_NS = int(LEASE_SECONDS * SECOND_NS)
 LEAST_LEASED = 8  # permits in a lease; a zone that gives fewer is asked for each
 RENEW_NS = 10_000_000  # before its end a lease is asked for anew
 TOGETHER_NS = 8_000_000  # what is due so soon is asked for along with the rest
 LOW_NS = 6_000_000  # while somebody waits, more is asked for when permits last for no longer
-AHEAD_SECONDS, AHEAD_CONTENDED_SECONDS = 1.5 * LEASE_SECONDS, 0.032  # demand that is asked for beforehand
+AHEAD_SECONDS, AHEAD_CONTENDED_SECONDS = 3 * LEASE_SECONDS, 0.032  # demand that is asked for beforehand
 RATE_SECONDS = 0.2  # over which demand is averaged
-
-
-@dataclass(slots=True)
-class Lot:
-    """Permits of one grant: the first may be spent from ``opens_ns`` on, all of them before ``expires_ns``."""
-
-    permits: int
-    opens_ns: int
-    expires_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +52,7 @@ class LeasedZone:
 
     _SPENT = "permits", "opens_ns", "interval_ns", "usable_until_ns"
     _LIMIT = "key", "party", "policy", "source", "store_away", "terms"
-    _LOTS = "_dropped", "_expires_ns", "_gate_is_closed", "_granted", "_last_granted", "_later"
+    _LOTS = "_dropped", "_expires_ns", "_gate_is_closed", "_granted", "_last_granted", "_later", "_reserve"
     _ASKING = "_asked_ns", "_is_contended", "_lack", "_lacking", "_rate", "_refused", "_retry_at_ns", "_seen_spent"
     __slots__ = ("__weakref__", *_SPENT, *_LIMIT, *_LOTS, *_ASKING)
 
@@ -81,7 +72,7 @@ class LeasedZone:
         self._granted = self._dropped = self._seen_spent = self._lacking = 0
         self._asked_ns = self._retry_at_ns = NEVER_NS
         self._rate = 0.0
-        self._last_granted = 0
+        self._last_granted = self._reserve = 0
         self._follow(policy)
 
     @property
@@ -136,12 +127,12 @@ class LeasedZone:
             return self.opens_ns
         return self._later[0].opens_ns if self._later else FAR_NS
 
-    def spend(self, size_bytes: int) -> None:
+    def spend(self, now_ns: int, size_bytes: int) -> None:
         """Take the permits of one message that has room."""
         wanted = self.permits_for(size_bytes)
         while wanted > self.permits and self._later:
             wanted -= self.permits
-            self._begin(self._later.popleft())
+            self._begin(self._later.popleft(), now_ns)
         self.permits -= wanted
         self.opens_ns += self.cost_ns(wanted)
 
@@ -157,7 +148,7 @@ class LeasedZone:
         began = False
         while self._later and (not self.permits or self._expires_ns <= now_ns):
             self._drop()
-            self._begin(self._later.popleft())
+            self._begin(self._later.popleft(), now_ns)
             began = True
         if self._expires_ns <= now_ns:
             self._drop()
@@ -184,9 +175,8 @@ class LeasedZone:
     def drop_all(self) -> None:
         """Give up all permits."""
         self._drop()
-        while self._later:
-            self._begin(self._later.popleft())
-            self._drop()
+        self._dropped += sum(lot.permits for lot in self._later)
+        self._later.clear()
 
     def due_ns(self, now_ns: int, standing: Standing) -> int:
         """When to ask again; ``FAR_NS`` where nothing is wanted."""
@@ -199,13 +189,13 @@ class LeasedZone:
         if standing.permits:
             return last.expires_ns
         if last.permits and self.is_leased and self._rate * LEASE_SECONDS >= 1:
-            return self._expires_ns - RENEW_NS
+            return last.expires_ns - RENEW_NS
         return FAR_NS
 
     def comes_along(self, now_ns: int, due_ns: int) -> bool:
         """Tell whether to ask along with another zone that is due now: one round trip serves both."""
-        is_renewal = due_ns == self._expires_ns - RENEW_NS
-        return due_ns <= now_ns + (LEASE_NS // 2 if is_renewal else TOGETHER_NS)
+        is_renewal = due_ns == self._last_lot().expires_ns - RENEW_NS
+        return due_ns <= now_ns + (LEASE_NS if is_renewal else TOGETHER_NS)
 
     def ask(self, now_ns: int, standing: Standing) -> Ask:
         """What to ask for now; nothing where ``wanted`` is 0. Whatever was lacking counts as asked for."""
@@ -216,16 +206,19 @@ class LeasedZone:
         self._asked_ns, self._retry_at_ns = now_ns, now_ns
         first = min(missing, standing.first or (needed if self.policy.counted is Counted.BYTES else 1))
         waited_us = (now_ns - standing.since_ns) // US_NS if standing.permits else 0
+        self._reserve = 0
         if not self.is_leased:
             return Ask(first, first, waited_us, self.party)
         ahead_seconds = AHEAD_CONTENDED_SECONDS if self._is_contended else AHEAD_SECONDS
         ahead = int(self._rate * ahead_seconds) - max(0, self._lasting_permits(now_ns) - needed)
         if missing and not (available or self._is_contended):
             ahead = max(ahead, 2 * self._last_granted - missing)  # they did not last: demand is only beginning
+        if not self._is_contended:
+            self._reserve = max(0, ahead // 2)
         return Ask(first, missing + max(0, ahead), waited_us, self.party)
 
     def take(self, grant: Grant, asked_ns: int, now_ns: int) -> None:
-        """Hold what was granted.
+        """Hold what was granted: where there is plenty a part of it as a reserve for when the rest has ended.
 
         Args:
             grant: the answer.
@@ -238,11 +231,15 @@ class LeasedZone:
             self._retry_at_ns = now_ns + grant.retry_in_us * US_NS
             return
         self._granted += grant.permits
-        lot = Lot(grant.permits, now_ns + grant.opens_in_us * US_NS, asked_ns + LEASE_NS)
-        if self.permits:
-            self._later.append(lot)
-        else:
-            self._begin(lot)
+        opens_ns = now_ns + grant.opens_in_us * US_NS
+        is_plenty = not grant.is_contended and opens_ns + self.cost_ns(grant.permits) <= now_ns
+        reserve = min(self._reserve, grant.permits // 2) if is_plenty else 0
+        self._later.append(Lot(grant.permits - reserve, opens_ns, asked_ns + LEASE_NS))
+        if reserve:
+            opens_ns += self.cost_ns(grant.permits - reserve)
+            self._later.append(Lot(reserve, opens_ns, asked_ns + 2 * LEASE_NS, is_reserve=True))
+        if not self.permits:
+            self._begin(self._later.popleft(), now_ns)
 
     @property
     def is_leased(self) -> bool:
@@ -259,9 +256,9 @@ class LeasedZone:
         self.terms = Terms.of(policy)
         self.interval_ns = -(-policy.period_ns // policy.permits)
 
-    def _begin(self, lot: Lot) -> None:
-        self.permits, self.opens_ns, self._expires_ns = lot.permits, lot.opens_ns, lot.expires_ns
-        self.usable_until_ns = NEVER_NS if self._gate_is_closed else lot.expires_ns
+    def _begin(self, lot: Lot, now_ns: int) -> None:
+        self.permits, self.opens_ns, self._expires_ns = lot.permits, lot.opens_ns, lot.ends_ns(now_ns)
+        self.usable_until_ns = NEVER_NS if self._gate_is_closed else self._expires_ns
 
     def _drop(self) -> None:
         self._dropped += self.permits

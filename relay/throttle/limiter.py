@@ -136,7 +136,7 @@ class Limiter:
             earliest_ns = now_ns - (zone.burst_ns - zone.delay_ns)
             zone.charge(zone.cost_ns(size_bytes), max(arrived_ns, earliest_ns))
         for lease in self._leased:
-            lease.spend(size_bytes)
+            lease.spend(now_ns, size_bytes)
         return PASS
 
     def _hold_back(self, now_ns: int, size_bytes: int) -> Verdict:
@@ -160,7 +160,7 @@ class Limiter:
         for zone in self._zones:
             zone.charge(zone.cost_ns(size_bytes), now_ns)
         for lease in self._leased:
-            lease.spend(size_bytes)
+            lease.spend(now_ns, size_bytes)
 
     def _lack(self, now_ns: int, size_bytes: int) -> None:
         """Have all permits asked for that are not here, in one go: whoever waits for one zone will need the others."""

@@ -12,6 +12,7 @@ from tests.load.tries import TRIES, at_most_three_times
 from tests.relay.records import policy
 
 SECONDS = 20.0
+LONG_SECONDS = 60.0  # beside which the handshakes at its beginning don't count
 pytestmark = [pytest.mark.asyncio, pytest.mark.soak, pytest.mark.timeout(TRIES * 120)]
 TENANT = ZonePolicy(name="tenant", scope=Scope.TENANT, permits=400, burst=40, delay=40)
 QUIET, PER_SECOND = 9, 20
@@ -67,10 +68,10 @@ async def test_l14_ten_thousand_messages_a_second_through_shared_zones_cost_few_
     door = Door(relay.port, tuple(client["Authorization"] for client in clients.values()))
     before = calls_of_redis()
 
-    [pace] = await generated(Steady((door,), EACH, SECONDS), list[Pace])
+    [pace] = await generated(Steady((door,), EACH, LONG_SECONDS), list[Pace])
 
     each = {name: 1000 * count / pace.sent for name, count in (calls_of_redis() - before).items()}
     trips = sum(each.values())
-    told(f"L14: {pace.sent / SECONDS:.0f} messages/s, {trips:.2f} calls of Redis for a thousand: {each}")
-    assert pace.sent >= 0.85 * SENDERS * EACH * SECONDS
+    told(f"L14: {pace.sent / LONG_SECONDS:.0f} messages/s, {trips:.2f} calls of Redis for a thousand: {each}")
+    assert pace.sent >= 0.85 * SENDERS * EACH * LONG_SECONDS
     assert trips <= MOST_ROUND_TRIPS

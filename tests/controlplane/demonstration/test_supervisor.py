@@ -3,12 +3,14 @@ import json
 import re
 import signal
 import subprocess
+import time
 from os import kill
 from pathlib import Path
 
 import pytest
 from websockets.sync.client import connect
 
+from relay.throttle.policy import LEASE_SECONDS
 from tests.controlplane.demonstration.started import PROJECT, StartedDemo, fetch, free_ports, left_of, start
 from tests.documentation.samples import sample
 from tests.relay.running import free_range
@@ -17,6 +19,15 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 README, CONNECT, REVOKE = "README.md", "docs/how-to/connect-an-integration.md", "docs/how-to/revoke-a-client.md"
 TUTORIAL = "docs/tutorial/first-steps.md"
 COUNTED = re.compile(r"([a-z-]+): offered .*? counted ([\d,]+),")
+
+
+def most_by_now(stats, channel):
+    """What may have come through 100 a second, burst 20, shared, since the channel's first connection.
+
+    Not in any one second: what a busy machine reads late, it counts together with what came in time.
+    """
+    seconds = time.time() - min(row["opened_at"] for row in stats["by_connection"] if row["channel"] == channel)
+    return 100 * (seconds + LEASE_SECONDS) + 20 + 1
 
 
 def test_every_integration_flows_through_the_relay_to_its_platform(busy_demo):
@@ -30,10 +41,11 @@ def test_every_integration_flows_through_the_relay_to_its_platform(busy_demo):
 def test_the_platform_receives_of_the_flood_what_the_policy_allows(busy_demo):
     busy_demo.wait_for("speech-analytics: offered")
 
-    speech = busy_demo.stats()["by_channel"]["speech"]
+    stats = busy_demo.stats()
 
+    speech = stats["by_channel"]["speech"]
     assert speech["messages"] > 100
-    assert speech["peak_sliding_second"] <= 100 + 20 + 1
+    assert speech["messages"] <= most_by_now(stats, "speech")
     assert speech["order_gaps"] == speech["duplicates"] == 0
 
 
@@ -67,7 +79,8 @@ def test_the_tutorial_says_what_happens(busy_demo, tmp_path):
     assert address == f"ws://127.0.0.1:{busy_demo.ports['relay']}/v2/websocket/crm"
     assert answer == '{"type":"ack","id":1}'
     assert flood.startswith("500 acknowledged after ")
-    assert busy_demo.stats()["by_channel"]["crm"]["peak_sliding_second"] <= 100 + 20 + 1
+    stats = busy_demo.stats()
+    assert stats["by_channel"]["crm"]["messages"] <= most_by_now(stats, "crm")
 
 
 @pytest.mark.parametrize("words", ["python connect", "javascript connect"])

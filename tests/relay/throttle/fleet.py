@@ -148,7 +148,7 @@ class Fleet:
             place.zone.lack(0)
 
     def _pass(self, worker: FleetWorker, place: Place, arrived_ns: int) -> None:
-        place.zone.spend(0)
+        place.zone.spend(worker.now_ns, 0)
         place.sent += 1
         place.waits_ns.append(worker.now_ns - arrived_ns)
         self.passed.append((self.now_ns, place.sender.party.client_id))

@@ -152,16 +152,46 @@ def test_who_was_told_when_to_come_back_does_not_ask_before():
     assert zone.due_ns(2 * MS, Standing(1, 1, 0)) == 8 * MS
 
 
-def test_demand_is_asked_for_in_advance_and_renewed_before_the_lease_ends():
-    zone = leased()
-    for asked_ms in (0, 90):
-        zone.ask(asked_ms * MS, NOBODY)
-        zone.take(Grant(60, 0, 0, is_contended=False), asked_ms * MS, asked_ms * MS)
-        for later_ms in range(0, 90, 3):
-            assert Limiter([zone]).admit((asked_ms + later_ms) * MS) is PASS
+def in_use(grant):
+    """A zone that spends 333 a second, and got ``grant`` at 110 ms, when what it had before had ended."""
+    zone = holding(60)
+    for at_ms in range(0, 90, 3):
+        assert Limiter([zone]).admit(at_ms * MS) is PASS
+    assert zone.ask(110 * MS, NOBODY).wanted > 20
+    zone.take(grant, 110 * MS, 110 * MS)
+    return zone
 
-    assert zone.due_ns(179 * MS, NOBODY) == 180 * MS
-    assert zone.ask(180 * MS, NOBODY).wanted > 20
+
+def test_demand_is_asked_for_in_advance_and_renewed_before_the_lease_ends():
+    zone = in_use(Grant(40, -1_000_000, 0, is_contended=True))
+
+    assert zone.due_ns(120 * MS, NOBODY) == 200 * MS
+    assert 0 < zone.ask(200 * MS, NOBODY).wanted < 10
+
+
+def test_where_there_is_plenty_a_reserve_begins_when_the_rest_has_ended_and_lasts_as_long():
+    zone = in_use(Grant(40, -1_000_000, 0, is_contended=False))
+    limiter = Limiter([zone])
+
+    assert zone.due_ns(120 * MS, NOBODY) == 300 * MS
+    assert limiter.admit(210 * MS) is PASS
+    assert limiter.admit(310 * MS - 1) is PASS
+    assert limiter.admit(310 * MS).action is Action.WAIT
+    assert zone.spent == 32
+
+
+def test_a_reserve_that_is_needed_early_ends_early():
+    zone = in_use(Grant(40, -1_000_000, 0, is_contended=False))
+    limiter = Limiter([zone])
+
+    assert [limiter.admit(120 * MS) for _ in range(30)] == [PASS] * 30
+    assert limiter.admit(220 * MS - 1) is PASS
+    assert limiter.admit(220 * MS).action is Action.WAIT
+
+
+@pytest.mark.parametrize("grant", [Grant(40, -1_000, 0, is_contended=False), Grant(40, -(10**6), 0, is_contended=True)])
+def test_there_is_no_reserve_of_permits_that_open_later_or_that_others_want(grant):
+    assert in_use(grant).due_ns(120 * MS, NOBODY) == 200 * MS
 
 
 def test_a_zone_in_which_nothing_happens_asks_for_nothing_and_is_idle():
@@ -208,7 +238,8 @@ def test_never_is_more_spent_than_was_granted_nor_after_its_time_nor_before(hist
             grant = bucket.grant(now_ns // US_NS, zone.terms, ask) if ask.wanted else Grant(0, 0, 1, is_contended=False)
             zone.take(grant, now_ns, now_ns)
             opens_ns = now_ns + grant.opens_in_us * US_NS
-            opened += [(opens_ns + number * zone.interval_ns, now_ns + LEASE_NS) for number in range(grant.permits)]
+            ends_ns = now_ns + 2 * LEASE_NS  # of a reserve
+            opened += [(opens_ns + number * zone.interval_ns, ends_ns) for number in range(grant.permits)]
     assert spent <= len(opened)
 
 
