@@ -7,16 +7,16 @@ is taken for dead and its places are given free; if it was only stalled, it must
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from dataclasses import replace
 
 import structlog
 
 from relay.sharing.ending import end_tasks
+from relay.sharing.holdings import End, Places, TenantPlaces, Waiting, first_of
 from relay.sharing.surroundings import UNANSWERED, Surroundings
-from relay.store.caps import HOLD_SECONDS, Entry, Held, Holding, Result, Who, enter, hold
+from relay.store.caps import HOLD_SECONDS, Entry, Held, Holding, Newcomer, Result, Who, enter, hold
 from relay.throttle.limiter import Limiter
 from relay.throttle.policy import LARGEST_PERIOD_NS, SECOND_NS, StoreAway, ZonePolicy
 from relay.throttle.verdict import Action
@@ -25,8 +25,7 @@ from relay.throttle.zones import KeyedZone, ZoneKey, Zones
 log = structlog.get_logger()
 US_NS = 1_000
 RETRY_ALONE_NS = 2 * SECOND_NS
-End: TypeAlias = Callable[[], None]
-AskedZones: TypeAlias = Sequence[tuple[ZoneKey, ZonePolicy]]
+LEFT_SECONDS = 0.005  # a handshake that comes within this says along who has left
 
 
 class NotLetIn(Exception):
@@ -41,32 +40,6 @@ class NotLetIn(Exception):
         self.wait_ns = wait_ns
 
 
-@dataclass(slots=True)
-class Places:
-    """What is held here under one cap. ``ends`` has one call for each connection, the newest last."""
-
-    limit: int
-    ends: dict[int, End] = field(default_factory=dict)
-    total: int = 0  # of all workers, as last heard
-    own_then: int = 0  # what was held here at that time
-
-
-@dataclass(slots=True)
-class TenantPlaces:
-    """What is held of one tenant. ``asking`` has one speak to Redis at a time: an older figure must not come last."""
-
-    who: Who
-    places: dict[ZoneKey, Places] = field(default_factory=dict)
-    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
-    is_away: bool = False
-    has_left: bool = False  # a connection ended since it was last said what is held
-
-    @property
-    def holds_any(self) -> bool:
-        """Tell whether a connection is open here."""
-        return any(places.ends for places in self.places.values())
-
-
 class Entering:
     """The handshake zones and caps of one process, shared with all others through Redis."""
 
@@ -76,7 +49,7 @@ class Entering:
         self._tenants: dict[str, TenantPlaces] = {}
         self._alone = Zones()
         self._numbers = itertools.count(1)
-        self._saying: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def entered(
@@ -102,20 +75,15 @@ class Entering:
         tenant = self._tenants.get(tenant_id)
         if tenant is None:
             tenant = self._tenants[tenant_id] = TenantPlaces(Who(tenant_id, self._around.worker, ""))
-        number = next(self._numbers)
-        async with tenant.asking:
-            if tenant.has_left:
-                await self._say_quietly(tenant)  # its place may be the one that is asked for
-            wait_ns = await self._ask(tenant, zones, caps)
-            for cap in caps:
-                tenant.places.setdefault(cap.key, Places(cap.policy.permits)).ends[number] = end
+        one = Waiting(next(self._numbers), zones, caps, end, asyncio.get_running_loop().create_future())
+        tenant.waiting.append(one)
+        if not tenant.is_letting_in:
+            tenant.is_letting_in = True
+            self._begin(self._let_in(tenant), tenant)
         try:
-            yield wait_ns
+            yield await one.wait
         finally:
-            for cap in caps:
-                tenant.places[cap.key].ends.pop(number, None)
-            if caps and not (tenant.is_away or tenant.has_left):
-                tenant.has_left = True
+            if tenant.give_back(one):
                 self._say_soon(tenant)
 
     async def say_for_ever(self) -> None:
@@ -127,45 +95,83 @@ class Entering:
                     await self._say_in_turn(tenant)
 
     async def aclose(self) -> None:
-        """End what is being said."""
-        await end_tasks(self._saying)
+        """End all tasks."""
+        await end_tasks(self._tasks)
 
-    async def _ask(self, tenant: TenantPlaces, zones: Sequence[KeyedZone], caps: Sequence[KeyedZone]) -> int:
+    def _begin(self, work: Coroutine[None, None, None], tenant: TenantPlaces) -> None:
+        task = asyncio.create_task(work, name=f"places of {tenant.who.tenant_id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _let_in(self, tenant: TenantPlaces) -> None:
+        """Decide those who wait, and those who come meanwhile: as many as there are in one round trip."""
+        try:
+            while tenant.waiting:
+                async with tenant.asking:
+                    together = first_of(tenant.waiting)
+                    try:
+                        await self._decide(tenant, together)
+                    finally:
+                        for one in together:
+                            one.wait.cancel()  # nothing, where it was decided
+                if any(one.wait.cancelled() for one in together):
+                    self._say_soon(tenant)  # it may have been let in all the same
+        finally:
+            tenant.is_letting_in = False
+
+    async def _decide(self, tenant: TenantPlaces, together: Sequence[Waiting]) -> None:
         if not tenant.is_away:
             try:
-                return await self._ask_redis(tenant, zones, caps)
+                await self._ask_redis(tenant, together)
             except UNANSWERED as error:
                 self._go_away(tenant, error)
-        return self._ask_alone(tenant, zones, caps)
+            else:
+                return
+        for one in together:
+            try:
+                wait_ns = self._ask_alone(tenant, one.zones, one.caps)
+            except NotLetIn as refusal:
+                _refuse(one, refusal)
+            else:
+                _accept(tenant, one, wait_ns)
 
-    async def _ask_redis(self, tenant: TenantPlaces, zones: Sequence[KeyedZone], caps: Sequence[KeyedZone]) -> int:
-        for cap in caps:  # so that it is said again what is held, should the answer be lost
-            tenant.places.setdefault(cap.key, Places(cap.policy.permits)).limit = cap.policy.permits
-        asked = [(zone.key, zone.policy) for zone in zones], [(cap.key, cap.policy) for cap in caps]
-        entry = await self._enter(tenant, *asked)
-        if entry.result is Result.STRANGER:
-            await self._say(tenant)
-            entry = await self._enter(tenant, *asked)
-        wait_ns = entry.wait_us * US_NS
-        match entry.result:
-            case Result.FULL:
-                raise NotLetIn(caps[entry.refused_by], wait_ns)
-            case Result.REJECTED:
-                raise NotLetIn(zones[entry.refused_by], wait_ns)
-            case Result.STRANGER | Result.UNSETTLED:
-                raise NotLetIn(None, wait_ns)
-            case Result.IN:
-                pass
-        for cap, total in zip(caps, entry.totals, strict=True):
-            places = tenant.places[cap.key]
-            places.total, places.own_then = total, len(places.ends) + 1
-        return wait_ns
+    async def _ask_redis(self, tenant: TenantPlaces, together: Sequence[Waiting]) -> None:
+        entries = await self._enter(tenant, together)
+        if entries[0].result is Result.STRANGER:
+            await self._say(tenant, tenant.places)
+            entries = await self._enter(tenant, together)
+        for one, entry in zip(together, entries, strict=True):
+            wait_ns = entry.wait_us * US_NS
+            match entry.result:
+                case Result.FULL:
+                    _refuse(one, NotLetIn(one.caps[entry.refused_by], wait_ns))
+                case Result.REJECTED:
+                    _refuse(one, NotLetIn(one.zones[entry.refused_by], wait_ns))
+                case Result.STRANGER | Result.UNSETTLED:
+                    _refuse(one, NotLetIn(None, wait_ns))
+                case Result.IN:
+                    for cap, total in zip(one.caps, entry.totals, strict=True):
+                        places = tenant.places[cap.key]
+                        places.told += 1
+                        places.total, places.own_then = total, places.told
+                    _accept(tenant, one, wait_ns)
 
-    async def _enter(self, tenant: TenantPlaces, zones: AskedZones, caps: AskedZones) -> Entry:
-        asked = enter(self._around.redis, tenant.who, zones, caps, holds_any=tenant.holds_any)
-        entry = await self._around.answer_to(asked)
-        tenant.who = tenant.who._replace(generation=entry.generation)
-        return entry
+    async def _enter(self, tenant: TenantPlaces, together: Sequence[Waiting]) -> list[Entry]:
+        newcomers = []
+        for one in together:
+            for cap in one.caps:  # so that it is said again what is held, should the answer be lost
+                tenant.places.setdefault(cap.key, Places(cap.policy.permits)).limit = cap.policy.permits
+            rates = tuple((zone.key, zone.policy) for zone in one.zones)
+            held = (Held(cap.key, len(tenant.places[cap.key].ends), cap.policy.permits) for cap in one.caps)
+            newcomers.append(Newcomer(rates, tuple(held)))
+        holds_any = tenant.holds_any
+        entries = await self._around.answer_to(enter(self._around.redis, tenant.who, newcomers, holds_any=holds_any))
+        tenant.who = tenant.who._replace(generation=entries[0].generation)
+        if all(entry.result not in {Result.STRANGER, Result.UNSETTLED} for entry in entries):
+            for newcomer in newcomers:
+                for asked in newcomer.caps:
+                    tenant.places[asked.key].told = asked.connections
+        return entries
 
     def _ask_alone(self, tenant: TenantPlaces, zones: Sequence[KeyedZone], caps: Sequence[KeyedZone]) -> int:
         """Decide without Redis: within this process's part of what is free, and of the rates."""
@@ -188,28 +194,30 @@ class Entering:
         return verdict.wait_ns
 
     def _say_soon(self, tenant: TenantPlaces) -> None:
-        task = asyncio.create_task(self._say_who_left(tenant), name=f"places of {tenant.who.tenant_id}")
-        self._saying.add(task)
-        task.add_done_callback(self._saying.discard)
+        if not (tenant.is_away or tenant.is_leaving):
+            tenant.is_leaving = True
+            self._begin(self._say_who_left(tenant), tenant)
 
     async def _say_who_left(self, tenant: TenantPlaces) -> None:
+        await asyncio.sleep(LEFT_SECONDS)
         async with tenant.asking:
-            if tenant.has_left:
-                await self._say_quietly(tenant)
+            tenant.is_leaving = False
+            left = {key: places for key, places in tenant.places.items() if len(places.ends) != places.told}
+            if left:
+                await self._say_quietly(tenant, left)
 
     async def _say_in_turn(self, tenant: TenantPlaces) -> None:
         async with tenant.asking:
-            await self._say_quietly(tenant)
+            await self._say_quietly(tenant, tenant.places)
 
-    async def _say_quietly(self, tenant: TenantPlaces) -> None:
+    async def _say_quietly(self, tenant: TenantPlaces, which: Mapping[ZoneKey, Places]) -> None:
         try:
-            await self._say(tenant)
+            await self._say(tenant, which)
         except UNANSWERED as error:
             self._go_away(tenant, error)
 
-    async def _say(self, tenant: TenantPlaces) -> None:
-        tenant.has_left = False
-        held = [Held(key, len(places.ends), places.limit) for key, places in tenant.places.items()]
+    async def _say(self, tenant: TenantPlaces, which: Mapping[ZoneKey, Places]) -> None:
+        held = [Held(key, len(places.ends), places.limit) for key, places in which.items()]
         generation, holdings = await self._around.answer_to(hold(self._around.redis, tenant.who, held))
         tenant.who = tenant.who._replace(generation=generation)
         if tenant.is_away:
@@ -220,7 +228,8 @@ class Entering:
 
     def _hear(self, tenant: TenantPlaces, key: ZoneKey, count: int, holding: Holding) -> None:
         places = tenant.places[key]
-        places.total, places.own_then = holding.total, count - holding.surplus
+        places.told = count - holding.surplus
+        places.total, places.own_then = holding.total, places.told
         if holding.surplus:
             log.error("connections_given_up", tenant=tenant.who.tenant_id, zone=key.name, count=holding.surplus)
             for end in list(places.ends.values())[-holding.surplus :]:
@@ -232,6 +241,17 @@ class Entering:
         if not tenant.is_away:
             tenant.is_away = True
             log.warning("shared_caps_alone", tenant=tenant.who.tenant_id, error=type(error).__name__)
+
+
+def _accept(tenant: TenantPlaces, one: Waiting, wait_ns: int) -> None:
+    tenant.take(one)
+    if not one.wait.done():
+        one.wait.set_result(wait_ns)
+
+
+def _refuse(one: Waiting, refusal: NotLetIn) -> None:
+    if not one.wait.done():
+        one.wait.set_exception(refusal)
 
 
 def part_of(policy: ZonePolicy, workers: int) -> ZonePolicy:

@@ -1,8 +1,8 @@
 """Shared limits on handshakes and open connections: exact, and decided in one atomic step for all that apply."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import redis.asyncio
 
@@ -18,6 +18,9 @@ SECOND_US = 1_000_000
 US_NS = 1_000
 ENTER = Script("clock", "enter")
 HOLD = Script("clock", "hold")
+
+
+Found = TypeVar("Found")
 
 
 class Result(StrEnum):
@@ -36,7 +39,7 @@ class Entry(NamedTuple):
     Attributes:
         generation: names Redis' data.
         result: whether it is let in.
-        refused_by: the number of the zone or cap that refuses, from 0.
+        refused_by: which of its zones or caps refuses, from 0.
         wait_us: before it may go on; or, where it is not let in, before another try can succeed.
         totals: how many connections each cap counts now, this one included.
     """
@@ -56,6 +59,16 @@ class Held(NamedTuple):
     limit: int
 
 
+class Newcomer(NamedTuple):
+    """A connection that wants to be let in: limits on handshakes, and on open connections.
+
+    Of each cap it says what the worker holds already, without those that are asked for.
+    """
+
+    zones: tuple[tuple[ZoneKey, ZonePolicy], ...]
+    caps: tuple[Held, ...]
+
+
 class Holding(NamedTuple):
     """What Redis says to that: how many of the worker's connections are too many, and how many there are in all."""
 
@@ -72,39 +85,49 @@ class Who(NamedTuple):
 
 
 async def enter(
-    redis_on_loop: redis.asyncio.Redis,
-    who: Who,
-    zones: Sequence[tuple[ZoneKey, ZonePolicy]],
-    caps: Sequence[tuple[ZoneKey, ZonePolicy]],
-    *,
-    holds_any: bool,
-) -> Entry:
-    """Charge a handshake to ``zones`` and count a connection under ``caps``: all of them, or none.
+    redis_on_loop: redis.asyncio.Redis, who: Who, newcomers: Sequence[Newcomer], *, holds_any: bool
+) -> list[Entry]:
+    """Decide connections one after the other: of each all zones are charged and all caps taken, or none.
 
     Args:
         redis_on_loop: the store.
         who: who asks.
-        zones: limits on handshakes.
-        caps: limits on open connections.
+        newcomers: where they have a zone or a cap in common, it is the same in all.
         holds_any: whether the worker has said before that it holds connections of the tenant.
 
     Raises:
-        StoreUnavailable: Redis did not answer. The connection may count all the same, until the worker says again
+        StoreUnavailable: Redis did not answer. The connections may count all the same, until the worker says again
             what it holds.
     """
     tenant_id = who.tenant_id
+    zones = _numbered(zone for newcomer in newcomers for zone in newcomer.zones)
+    caps = _numbered(cap for newcomer in newcomers for cap in newcomer.caps)
     key_names = [keys.store_clock(tenant_id), keys.cap_holders(tenant_id)]
-    key_names += [keys.zone(tenant_id, key) for key, _ in zones] + [keys.cap(tenant_id, key) for key, _ in caps]
+    key_names += [keys.zone(tenant_id, key) for key, _ in zones] + [keys.cap(tenant_id, cap.key) for cap in caps]
     lives = int(ALIVE_SECONDS * SECOND_US), int(SETTLE_SECONDS * SECOND_US)
-    arguments: list[str | int] = [who.worker, who.generation, *lives, int(holds_any), len(zones), len(caps)]
+    arguments: list[str | int] = [who.worker, who.generation, *lives, int(holds_any)]
+    arguments += [len(zones), len(caps), len(newcomers)]
     for _, policy in zones:
         period_us = max(1, policy.period_ns // US_NS)
         interval_us = -(-period_us // policy.permits)  # rounded up, as zone.py does: the rate is never exceeded
         arguments += [policy.permits, period_us, policy.delay * interval_us, policy.burst * interval_us]
-    arguments += [policy.permits for _, policy in caps]
-    answer = cast("list[str | int]", await ENTER.run(redis_on_loop, key_names, arguments))
-    generation, result, number, wait_us, *totals = answer
-    return Entry(str(generation), Result(str(result)), int(number) - 1, int(wait_us), tuple(int(t) for t in totals))
+    for cap in caps:
+        arguments += [cap.limit, cap.connections]
+    for newcomer in newcomers:
+        arguments.append(" ".join(str(zones[zone]) for zone in newcomer.zones))
+        arguments.append(" ".join(str(caps[cap]) for cap in newcomer.caps))
+    generation, *entries = cast("list[Any]", await ENTER.run(redis_on_loop, key_names, arguments))
+    return [_entry(str(generation), entry) for entry in entries]
+
+
+def _numbered(found: Iterable[Found]) -> dict[Found, int]:
+    """Each once, in order, with its number from 1 on."""
+    return {one: number for number, one in enumerate(dict.fromkeys(found), start=1)}
+
+
+def _entry(generation: str, answer: Sequence[str | int]) -> Entry:
+    result, number, wait_us, *totals = answer
+    return Entry(generation, Result(str(result)), int(number) - 1, int(wait_us), tuple(int(total) for total in totals))
 
 
 async def hold(redis_on_loop: redis.asyncio.Redis, who: Who, held: Sequence[Held]) -> tuple[str, list[Holding]]:

@@ -19,6 +19,7 @@ BEYOND_HORIZON_US = 6_000  # the same for what exceeds a client's share: those w
 WINDOW_US = 250_000  # shares are worked out anew once in a window
 NEWCOMER_US, NEWCOMER_US_EACH = 10_000, 20  # or when somebody new comes, but the less often the more there are
 SPARE_US, SPARE_US_EACH = 5_000, 200  # before one asks again for what exceeds one's share
+MOST_AHEAD = 5  # permits by which a client counts as ahead of its share; what it took beyond is forgiven
 FORGOTTEN_WINDOWS = 8  # after which a client that asked for nothing has no share any more
 MOST_CORRECTION, CORRECTION_WINDOWS = 0.1, 8
 LAGGING_US = 2_000_000  # for so long after a new version came some workers may still ask under the former one
@@ -131,6 +132,7 @@ class SharedBucket:
         "_former",
         "_has_newcomer",
         "_levels",
+        "_promised_us",
         "_shared_out_us",
         "_shares",
         "_terms",
@@ -149,6 +151,7 @@ class SharedBucket:
         self._terms: Terms | None = None
         self._former: Terms | None = None
         self._turned_us = 0
+        self._promised_us = 0
 
     def grant(self, now_us: int, terms: Terms, ask: Ask) -> Grant:
         """Debit what may be spent, up to ``ask.wanted``.
@@ -171,7 +174,8 @@ class SharedBucket:
             share = self._share(ask.party, now_us, terms)
             if len(self._shares) > 1:  # whoever is alone may have it all
                 within = min(ask.wanted, self._within(share, ask.party, now_us))
-                spare_gate_us = now_us + terms.delay_us // 2 + BEYOND_HORIZON_US
+                ahead = max(0.0, (share.theoretical_arrival_us - now_us) / self._most_ahead_us(ask.party))
+                spare_gate_us = now_us + math.floor((terms.delay_us // 2 + BEYOND_HORIZON_US) * (1 - ahead))
         permits = max(min(within, terms.fits(gate_us - arrival_us)), terms.fits(spare_gate_us - arrival_us))
         permits = min(permits, ask.wanted)
         if 0 < permits < ask.first:
@@ -187,14 +191,24 @@ class SharedBucket:
                 share.wanted_more_in = window
         opens_us = arrival_us - terms.delay_us
         retry_us = (
-            0 if permits else max(1, self._retry_us(now_us, arrival_us - gate_us, arrival_us - spare_gate_us, share))
+            0
+            if permits
+            else max(1, self._retry_us(now_us, terms, arrival_us - gate_us, arrival_us - spare_gate_us, share))
         )
         return Grant(permits, opens_us - now_us, retry_us, self._contended_in >= window - 1)
 
-    def _retry_us(self, now_us: int, wait_us: int, spare_wait_us: int, share: Share | None) -> int:
-        """When to ask again: for something of one's share at its time, for what the bucket can spare now and then."""
-        if share is None or len(self._shares) == 1 or share.theoretical_arrival_us <= now_us + HORIZON_US:
+    def _retry_us(self, now_us: int, terms: Terms, wait_us: int, spare_wait_us: int, share: Share | None) -> int:
+        """When to ask again: for something of one's share at its time, for what the bucket can spare now and then.
+
+        Those within their share for whom the bucket has nothing yet are told to come one after the other: all at
+        once, a thousand clients would ask ten times for each permit.
+        """
+        if share is None or len(self._shares) == 1:
             return wait_us
+        if share.theoretical_arrival_us <= now_us + HORIZON_US:
+            turn_us = max(self._promised_us, now_us + wait_us)
+            self._promised_us = turn_us + terms.cost_us(1)
+            return min(turn_us - now_us, max(wait_us, WINDOW_US))
         own_us = math.ceil(share.theoretical_arrival_us - now_us - HORIZON_US)
         return min(max(own_us, wait_us), max(spare_wait_us, SPARE_US, SPARE_US_EACH * len(self._shares)))
 
@@ -253,4 +267,8 @@ class SharedBucket:
         share.used += permits
         arrival_us = max(share.theoretical_arrival_us, now_us - WINDOW_US)
         arrival_us += permits * SECOND_US / (self._levels[party.priority] * party.weight)
-        share.theoretical_arrival_us = min(arrival_us, now_us + WINDOW_US)
+        share.theoretical_arrival_us = min(arrival_us, now_us + self._most_ahead_us(party))
+
+    def _most_ahead_us(self, party: Party) -> float:
+        """By how much a party may be ahead of its share. The further it is, the less the bucket can spare for it."""
+        return max(WINDOW_US, MOST_AHEAD * SECOND_US / (self._levels[party.priority] * party.weight))

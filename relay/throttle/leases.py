@@ -184,7 +184,7 @@ class LeasedZone:
         last = self._last_lot()
         if self._needed(standing) > self._available():
             low_ns = last.opens_ns + self.cost_ns(last.permits) - LOW_NS
-            return min(low_ns, last.expires_ns) if last.permits else self._retry_at_ns
+            return max(self._retry_at_ns, min(low_ns, last.expires_ns) if last.permits else NEVER_NS)
         self._lacking = 0  # it is on its way
         if standing.permits:
             return last.expires_ns

@@ -1,18 +1,23 @@
+import asyncio
 import os
 import signal
 import time
 from bisect import bisect_right
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from typing import NamedTuple
 
 import pytest
+import redis
 
 from relay.store.client_records import replace_records
 from relay.throttle.policy import LEASE_SECONDS, Scope, ZonePolicy
 from tests.faults.ground.ledger import received_by
+from tests.faults.ground.proxy import FaultProxy
 from tests.faults.ground.sender import Crowd
 from tests.relay import records
 from tests.relay.eventually import turns
 from tests.relay.records import policy
+from tests.relay.store.own_server import OwnServer
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.soak, pytest.mark.timeout(300)]
 PROCESSES = 4
@@ -21,6 +26,7 @@ SLOW = ZonePolicy(name="tenant", scope=Scope.TENANT, permits=5)
 SPREAD = {"a": 9, "b": 4, "c": 2, "d": 1}  # connections of each client
 ALONE = PROCESSES * 8  # permits: what each process may begin with when Redis is away, and 16 ms of its part
 STALL_SECONDS, REDIS_AWAY_SECONDS = 5, 2
+LATE_MS, LAG_MS = 60, 150  # each way: later than a decision may take; how far a replica is behind
 
 
 def times_at(port):
@@ -117,3 +123,95 @@ async def test_f1_f10_the_limit_holds_while_a_process_dies_another_stalls_and_re
     assert 0.9 * WIDE.permits * 45 <= len(times) <= most
     for seconds in (1, 2, 5, 10, 30):
         assert most_in(times, seconds) <= WIDE.permits * (seconds + LEASE_SECONDS) + WIDE.burst + 1 + ALONE
+
+
+class Store(NamedTuple):
+    """Redis, the proxy that relays reach it by, and a replica that lags behind."""
+
+    first: redis.Redis
+    server: OwnServer
+    proxy: FaultProxy
+    replica: redis.Redis
+    replica_port: int
+
+
+@contextmanager
+def f9_pauses(store):
+    """Nobody is answered for a while, and then everybody."""
+    store.first.client_pause(1000 * REDIS_AWAY_SECONDS, all=True)
+    yield
+
+
+@contextmanager
+def f9_answers_late(store):
+    """All that is asked is done, and the answer comes when nobody waits for it any more."""
+    store.proxy.latency(LATE_MS)
+    yield
+    store.proxy.heal()
+
+
+@contextmanager
+def f11_fails_over(store):
+    """The replica takes over, and never hears what it lags behind by."""
+    store.server.end()
+    store.replica.replicaof("NO", "ONE")
+    store.proxy.lead_to(store.replica_port)
+    yield
+
+
+@contextmanager
+def f12_only_reads(store):
+    """Writes are refused."""
+    store.first.replicaof("127.0.0.1", "1")
+    yield
+    store.first.replicaof("NO", "ONE")
+
+
+@contextmanager
+def f13_is_full(store):
+    """Writes are refused, for want of memory."""
+    store.first.config_set("maxmemory", "1")
+    yield
+    store.first.config_set("maxmemory", "0")
+
+
+@pytest.fixture
+def store(own_server, proxy_of):
+    """Redis with a replica."""
+    second, link = OwnServer(), proxy_of(own_server.port)
+    second.start()
+    link.latency(LAG_MS)
+    with redis.Redis(port=own_server.port) as first, redis.Redis(port=second.port) as replica:
+        replica.replicaof("127.0.0.1", str(link.port))
+        yield Store(first, own_server, proxy_of(own_server.port), replica, second.port)
+    second.end()
+
+
+FAULTS = (f9_pauses, f9_answers_late, f11_fails_over, f12_only_reads, f13_is_full)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+async def test_f9_f11_f12_f13_the_limit_holds_whatever_redis_does(fault, relay_of, store, platform_of, told):
+    port, _ = platform_of()
+    clients = tenant(port, WIDE)
+    relay = relay_of(processes=PROCESSES, REDIS_URL=f"redis://127.0.0.1:{store.proxy.port}/0")
+    crowds = flooding(port, relay, clients)
+    began = await first_message(port)
+    async with asyncio.timeout(10):
+        while store.replica.info("replication")["master_link_status"] != "up":
+            await turns(0.1)
+
+    await turns(began + 4 - time.monotonic())
+    with fault(store):
+        await turns(REDIS_AWAY_SECONDS)
+    await turns(began + 12 - time.monotonic())
+
+    times = [moment for moment in times_at(port) if moment <= 12]
+    lagging = WIDE.burst if fault is f11_fails_over else 0
+    rest = WIDE.burst + 1 + ALONE + lagging
+    told(f"{fault.__name__}: {len(times)} in 12 s where {400 * 12.1 + rest:.0f} may, in a second {most_in(times, 1)}")
+    for crowd in crowds:
+        await crowd.abandon()
+    assert 0.85 * WIDE.permits * 12 <= len(times)
+    for seconds in (1, 2, 5, 10, 12):
+        assert most_in(times, seconds) <= WIDE.permits * (seconds + LEASE_SECONDS) + rest

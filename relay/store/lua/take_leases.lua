@@ -9,6 +9,7 @@
 local ZONE_FIELDS, MOST_PERMITS, MOST_WEIGHT, ENDLESS = 12, 1e12, 1e6, 9e15
 local HORIZON, BEYOND_HORIZON, WINDOW = 16000, 6000, 250000
 local NEWCOMER, NEWCOMER_EACH, SPARE, SPARE_EACH = 10000, 20, 5000, 200
+local MOST_AHEAD = 5
 local FORGOTTEN_WINDOWS, MOST_CORRECTION, CORRECTION_WINDOWS = 8, 0.1, 8
 local GUARANTEED = {0.5, 0.25, 0.1}
 local TOLD_LASTS, KEPT_MS = 5000000, 10000
@@ -100,14 +101,23 @@ local function within_share(share, level, weight, now)
   return room >= 0 and math.floor(room * level * weight / 1000000) + 1 or 0
 end
 
+local function most_ahead(level, weight)
+  return math.max(WINDOW, MOST_AHEAD * 1000000 / (level * weight))
+end
+
 local function charge_share(share, level, weight, permits, now)
   share.used = share.used + permits
   local tat = math.max(share.tat, now - WINDOW) + permits * 1000000 / (level * weight)
-  share.tat = math.min(tat, now + WINDOW)
+  share.tat = math.min(tat, now + most_ahead(level, weight))
 end
 
-local function retry_after(share, known, now, wait, spare_wait)
-  if not share or known == 1 or share.tat <= now + HORIZON then return wait end
+local function retry_after(zone, ask, share, known, now, wait, spare_wait)
+  if not share or known == 1 then return wait end
+  if share.tat <= now + HORIZON then -- one after the other
+    local turn = math.max(zone.promised, now + wait)
+    zone.promised = turn + math.ceil(ask.period / ask.permits)
+    return math.min(turn - now, math.max(wait, WINDOW))
+  end
   local own = math.ceil(share.tat - now - HORIZON)
   return math.min(math.max(own, wait), math.max(spare_wait, SPARE, SPARE_EACH * known))
 end
@@ -127,14 +137,17 @@ local function grant(zone, ask, shares_key, now)
       known, zone.newcomer = text and known or known + 1, 1
     end
     local soon = zone.shared_out + math.max(NEWCOMER, NEWCOMER_EACH * known)
-    if window > zone.window or (zone.newcomer == 1 and now >= soon) then turn_window(zone, ask, shares_key, now, window) end
+    if window > zone.window or (zone.newcomer == 1 and now >= soon) then
+      turn_window(zone, ask, shares_key, now, window)
+    end
     level = zone.levels[ask.priority + 1]
     if share.window < window then
       share.rate, share.used, share.window = rate_at(share, window), 0, window
     end
     if redis.call("HLEN", shares_key) > 1 then -- whoever is alone may have it all
       within = math.min(ask.wanted, within_share(share, level, ask.weight, now))
-      spare_gate = now + math.floor(ask.delay / 2) + BEYOND_HORIZON
+      local ahead = math.max(0, (share.tat - now) / most_ahead(level, ask.weight))
+      spare_gate = now + math.floor((math.floor(ask.delay / 2) + BEYOND_HORIZON) * (1 - ahead))
     end
   end
   local permits = math.max(math.min(within, fits(ask, gate - arrival)), fits(ask, spare_gate - arrival))
@@ -150,7 +163,7 @@ local function grant(zone, ask, shares_key, now)
   end
   local retry = 0
   if permits == 0 then
-    retry = math.max(1, retry_after(share, ask.party ~= "" and redis.call("HLEN", shares_key) or 0, now,
+    retry = math.max(1, retry_after(zone, ask, share, ask.party ~= "" and redis.call("HLEN", shares_key) or 0, now,
       arrival - gate, arrival - spare_gate))
   end
   return permits, arrival - ask.delay - now, retry, zone.contended >= window - 1 and 1 or 0
@@ -196,7 +209,7 @@ local function read_zone(key, ask, lost)
   local zone = {
     tat = fields.tat and tonumber(fields.tat) or unknown, contended = tonumber(fields.contended or "-2"),
     window = tonumber(fields.window or "-1"), shared_out = tonumber(fields.shared_out or "0"),
-    newcomer = tonumber(fields.newcomer or "0"),
+    newcomer = tonumber(fields.newcomer or "0"), promised = tonumber(fields.promised or "0"),
     levels = {tonumber(fields.level0 or "0"), tonumber(fields.level1 or "0"), tonumber(fields.level2 or "0")},
   }
   return zone, fields
@@ -230,7 +243,7 @@ for number, ask in ipairs(asks) do
   local permits, opens_in, retry_in, contended = grant(zone, ask, shares_key, now)
   local share_ppm = told_share(zone_key, fields, worker, now)
   redis.call("HSET", zone_key, "contended", whole(zone.contended), "window", whole(zone.window),
-    "shared_out", whole(zone.shared_out), "newcomer", zone.newcomer,
+    "shared_out", whole(zone.shared_out), "newcomer", zone.newcomer, "promised", whole(zone.promised),
     "level0", exact(zone.levels[1]), "level1", exact(zone.levels[2]), "level2", exact(zone.levels[3]))
   if zone.tat > -UNLIMITED then redis.call("HSET", zone_key, "tat", whole(zone.tat)) end
   expire(zone_key, math.max(0, zone.tat - now), KEPT_MS)

@@ -87,6 +87,11 @@ class FaultProxy:
         """Tell the ends of open connections that nothing more comes."""
         self._run(self._write_eof(way))
 
+    def lead_to(self, server_port: int) -> None:
+        """End all connections, and lead later ones to another server."""
+        self._server_port = server_port
+        self.reset()
+
     def heal(self) -> None:
         """Take all faults back."""
         self._faults = {way: Faults() for way in Way.BOTH}

@@ -1,5 +1,6 @@
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -62,6 +63,56 @@ async def test_a_place_that_was_left_is_free_at_once_here_and_soon_elsewhere(red
             await enter(one, tenant_id, leaving)
         await enter(one, tenant_id, stack)
         assert (await refusal(other, tenant_id)).by == CAP
+
+
+@pytest.mark.asyncio
+async def test_those_who_come_together_are_decided_one_after_the_other_in_few_round_trips(redis, sharing_of, tenant_id):
+    sharing = sharing_of()
+    wide = keyed(ZonePolicy(name="wide", permits=25, counted=Counted.OPEN_CONNECTIONS, beyond=Beyond.REJECT))
+    ten_at_once = keyed(hourly(30, name="handshakes", **HANDSHAKES))
+    async with AsyncExitStack() as stack:
+        await enter(sharing, tenant_id, stack, zones=(ten_at_once,), caps=(wide,))
+        before = blocking().info("commandstats")["cmdstat_evalsha"]["calls"]
+        coming = (enter(sharing, tenant_id, stack, zones=(ten_at_once,), caps=(wide,)) for _ in range(40))
+        answers = await asyncio.gather(*coming, return_exceptions=True)
+
+        assert [answer == 0 for answer in answers] == 24 * [True] + 16 * [False]
+        assert [answer.by for answer in answers[24:]] == 16 * [wide]
+        assert blocking().info("commandstats")["cmdstat_evalsha"]["calls"] <= before + 4
+
+
+@pytest.mark.asyncio
+async def test_one_who_gave_up_while_it_waited_has_no_place(redis, sharing_of, tenant_id):
+    sharing = sharing_of()
+    async with AsyncExitStack() as stack:
+        coming = [asyncio.create_task(enter(sharing, tenant_id, stack)) for _ in range(2)]
+        await asyncio.sleep(0)
+        coming[0].cancel()
+        await asyncio.wait(coming)
+        await enter(sharing, tenant_id, stack)
+
+        assert (await refusal(sharing, tenant_id)).by == CAP
+        assert coming[0].cancelled()
+
+
+@pytest.mark.asyncio
+async def test_those_who_know_another_version_are_asked_for_apart(redis, sharing_of, tenant_id):
+    sharing, narrow = sharing_of(), keyed(replace(TWO_OPEN, permits=1))
+    async with AsyncExitStack() as stack:
+        coming = [enter(sharing, tenant_id, stack, caps=(cap,)) for cap in (CAP, narrow, CAP)]
+
+        answers = await asyncio.gather(*coming, return_exceptions=True)
+
+    assert [answer == 0 for answer in answers] == [True, False, True]
+
+
+@pytest.mark.asyncio
+async def test_f9_while_redis_hangs_a_policy_says_who_is_let_in(own_server, sharing_of, tenant_id):
+    refuse = keyed(TWO_OPEN, StoreAway.REFUSE)
+    sharing = sharing_of()
+
+    with own_server.frozen():
+        assert (await refusal(sharing, tenant_id, caps=(refuse,))).by is None
 
 
 @pytest.mark.asyncio

@@ -1,9 +1,11 @@
 """A Redis whose time a test holds, and a cluster."""
 
+from collections import Counter
+
 import pytest
 
 from relay.store import caps, leases, workers
-from relay.store.caps import HOLD_SECONDS, Held, Who, enter, hold
+from relay.store.caps import HOLD_SECONDS, Held, Newcomer, Result, Who, enter, hold
 from relay.store.pool import blocking
 from tests.relay.store.held_clock import Calls, HeldClock, TimedScript
 from tests.relay.store.own_cluster import own_cluster
@@ -49,22 +51,32 @@ def cluster(three_nodes, settings):
 
 
 @pytest.fixture
-def entry(call, clock):
+def held():
+    """How many connections each worker holds under each cap."""
+    return Counter()
+
+
+@pytest.fixture
+def entry(call, clock, held):
     """Lets a worker try to bring one connection in."""
 
     def entry(worker="1", *, zones=(), caps=((CAP, CONNECTIONS),), holds_any=False, **who):
         asks = Who(**{"tenant_id": "acme", "worker": worker, "generation": ""} | who)
-        return call(enter, asks, zones, caps, holds_any=holds_any)
+        under = tuple(Held(key, held[asks.tenant_id, worker, key], policy.permits) for key, policy in caps)
+        [answer] = call(enter, asks, [Newcomer(tuple(zones), under)], holds_any=holds_any)
+        held.update((asks.tenant_id, worker, key) for key, _ in caps if answer.result is Result.IN)
+        return answer
 
     return entry
 
 
 @pytest.fixture
-def holding(call, clock):
+def holding(call, clock, held):
     """Has a worker say what it holds under one cap; answers what is too much, and how many there are in all."""
 
     def holding(worker, count, *, generation="", key=CAP, limit=CONNECTIONS.permits):
         generation, [answer] = call(hold, Who("acme", worker, generation), [Held(key, count, limit)])
+        held["acme", worker, key] = count - answer.surplus
         return answer
 
     return holding

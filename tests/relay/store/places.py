@@ -7,8 +7,8 @@ from uuid import uuid4
 
 from hypothesis import strategies as st
 
-from relay.store.caps import ALIVE_SECONDS, SETTLE_SECONDS, Held, Result, Who, enter, hold
-from relay.throttle.policy import Beyond, Counted, Scope, ZonePolicy
+from relay.store.caps import ALIVE_SECONDS, SETTLE_SECONDS, Entry, Held, Newcomer, Result, Who, enter, hold
+from relay.throttle.policy import SECOND_NS, Beyond, Counted, Scope, ZonePolicy
 from relay.throttle.zones import ZoneKey
 from tests.relay.store.held_clock import SECOND_US, HeldClock
 
@@ -17,18 +17,25 @@ CAP = ZoneKey(Scope.CLIENT, "crm", "policy", "connections")
 HANDSHAKES = ZonePolicy(
     name="handshakes", counted=Counted.HANDSHAKES, permits=5, burst=10, delay=2, beyond=Beyond.REJECT
 )
+ZONE = ZoneKey(Scope.CLIENT, "crm", "policy", "handshakes")
+WIDER = ZoneKey(Scope.TENANT, "acme", "policy", "connections")
+RATES = (
+    HANDSHAKES,
+    replace(HANDSHAKES, permits=3, burst=10, delay=10),
+    replace(HANDSHAKES, permits=7, period_ns=60 * SECOND_NS, burst=4, delay=0),
+    replace(HANDSHAKES, permits=1000, burst=0, delay=0),
+)
 LIMITS = 4, 6
-WORKERS = 3
+WORKERS, CROWD = 3, 3
 SILENCE_US = 4 * SECOND_US  # longer than anybody who holds something says nothing: then the store was away
 KEYS = [ZoneKey(Scope.CLIENT, str(number), "policy", "connections") for number in range(len(LIMITS))]
-POLICIES = [replace(CONNECTIONS, permits=limit) for limit in LIMITS]
 Step = tuple[str, int, tuple[int, ...], int]
 
 
 def steps(at_least: int = 0, at_most: int = 40) -> st.SearchStrategy[list[Step]]:
     """What happens, to which worker, under which caps, after how many microseconds."""
     gaps_us = st.one_of(st.just(0), *(st.integers(0, seconds * SECOND_US) for seconds in (1, 4, 4, 12)))
-    kinds = st.sampled_from(("enter", "enter", "enter", "leave", "hold", "lost"))
+    kinds = st.sampled_from(("enter", "enter", "crowd", "leave", "hold", "lost"))
     under = st.sampled_from(((0,), (1,), (0, 1)))
     return st.lists(st.tuples(kinds, st.integers(0, WORKERS - 1), under, gaps_us), min_size=at_least, max_size=at_most)
 
@@ -52,8 +59,9 @@ class Places:
         """Go through a history, and compare each answer."""
         for kind, worker, under, gap_us in history:
             self._clock.now_us += gap_us
-            if kind in ("enter", "lost"):
-                await self._enter(redis_on_loop, worker, under, is_lost=kind == "lost")
+            if kind in ("enter", "crowd", "lost"):
+                times = CROWD if kind == "crowd" else 1
+                await self._enter(redis_on_loop, worker, under, times, is_lost=kind == "lost")
             elif kind == "leave":
                 self._held[worker] -= Counter(under)
                 await self._hold(redis_on_loop, worker)
@@ -66,14 +74,21 @@ class Places:
         """How many connections are open under a cap, on workers that count as alive."""
         return sum(self._held[worker][cap] for worker in range(WORKERS) if self._is_alive(worker))
 
-    async def _enter(self, redis_on_loop, worker: int, under: tuple[int, ...], *, is_lost: bool) -> None:  # noqa: ANN001
+    async def _enter(self, redis_on_loop, worker: int, under: tuple[int, ...], times: int, *, is_lost: bool) -> None:  # noqa: ANN001
         self._hear()
-        asked, holds_any = [(KEYS[cap], POLICIES[cap]) for cap in under], bool(+self._held[worker])
-        entry = await enter(redis_on_loop, self._who(worker), [], asked, holds_any=holds_any)
+        asked = tuple(Held(KEYS[cap], self._held[worker][cap], LIMITS[cap]) for cap in under)
+        holds_any = bool(+self._held[worker])
+        newcomers = times * [Newcomer((), asked)]
+        entries = await enter(redis_on_loop, self._who(worker), newcomers, holds_any=holds_any)
         if holds_any and not self._is_alive(worker):
-            assert entry.result is Result.STRANGER
+            assert {entry.result for entry in entries} == {Result.STRANGER}
             return
         self._bury(under)
+        self._counted[worker].update({cap: self._held[worker][cap] - self._counted[worker][cap] for cap in under})
+        for entry in entries:
+            self._check(entry, worker, under, is_lost=is_lost)
+
+    def _check(self, entry: Entry, worker: int, under: tuple[int, ...], *, is_lost: bool) -> None:
         totals = {cap: self._total(cap) for cap in under}
         full = [cap for cap in under if totals[cap] >= LIMITS[cap]]
         if full:

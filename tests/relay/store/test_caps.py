@@ -5,26 +5,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from relay.store.caps import ALIVE_SECONDS, HOLD_SECONDS, SETTLE_SECONDS, Held, Holding, Result, Who, enter, hold
-from relay.store.pool import StoreUnavailable, blocking
+from relay.store.caps import ALIVE_SECONDS, HOLD_SECONDS, SETTLE_SECONDS, Holding, Result
+from relay.store.pool import blocking
 from relay.throttle.limiter import Limiter
-from relay.throttle.policy import SECOND_NS, Scope
+from relay.throttle.policy import SECOND_NS
 from relay.throttle.verdict import Action
 from relay.throttle.zone import Zone
-from relay.throttle.zones import ZoneKey
 from tests.relay.store.held_clock import SECOND_US
-from tests.relay.store.places import CAP, CONNECTIONS, HANDSHAKES, Places, steps
+from tests.relay.store.places import CAP, CONNECTIONS, HANDSHAKES, RATES, WIDER, ZONE, Places, steps
 
-ZONE = ZoneKey(Scope.CLIENT, "crm", "policy", "handshakes")
-WIDER = ZoneKey(Scope.TENANT, "acme", "policy", "connections")
 SEVERAL = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 THOUSANDS = settings(SEVERAL, max_examples=2000)
-RATES = (
-    HANDSHAKES,
-    replace(HANDSHAKES, permits=3, burst=10, delay=10),
-    replace(HANDSHAKES, permits=7, period_ns=60 * SECOND_NS, burst=4, delay=0),
-    replace(HANDSHAKES, permits=1000, burst=0, delay=0),
-)
 
 
 @pytest.fixture
@@ -50,6 +41,22 @@ def test_a_place_that_is_given_back_is_free(full, entry, holding):
     assert holding("1", 1) == Holding(0, 2)
 
     assert entry("2").result is Result.IN
+
+
+def test_whoever_comes_says_along_who_has_left(full, entry, held):
+    held["acme", "1", CAP] = 0
+
+    assert entry("1").totals == (2,)
+    assert entry("2").totals == (3,)
+
+
+def test_whoever_is_refused_says_along_who_has_left_too(full, entry, held):
+    wide = replace(CONNECTIONS, permits=1)
+    entry("2", caps=((WIDER, wide),))
+    held["acme", "1", CAP] = 0
+
+    assert entry("1", caps=((CAP, CONNECTIONS), (WIDER, wide))).result is Result.FULL
+    assert entry("2").totals == (2,)
 
 
 def test_the_cap_that_is_full_is_named(entry):
@@ -202,8 +209,9 @@ def test_a_worker_that_stalled_gives_up_what_others_got_meanwhile(full, entry, h
     assert entry("1", holds_any=True).result is Result.FULL
 
 
-def test_a_worker_that_stalled_and_holds_nothing_any_more_is_let_in(full, entry, all_hold):
+def test_a_worker_that_stalled_and_holds_nothing_any_more_is_let_in(full, entry, held, all_hold):
     all_hold(2 * ALIVE_SECONDS, **{"2": 1})
+    held.clear()
 
     assert entry("1").totals == (2,)
 
@@ -284,12 +292,3 @@ def test_histories_of_several_workers_go_as_in_the_model(call, clock, history):
 @given(history=steps(at_least=10, at_most=100))
 def test_thousands_of_histories_of_several_workers_go_as_in_the_model(call, clock, history):
     call(Places(str(uuid4()), clock).live, history)
-
-
-@pytest.mark.asyncio
-async def test_f9_while_redis_hangs_nobody_is_let_in(own_server, redis_on_loop):
-    with own_server.frozen():
-        with pytest.raises(StoreUnavailable):
-            await enter(redis_on_loop, Who("acme", "1", ""), [], [(CAP, CONNECTIONS)], holds_any=False)
-        with pytest.raises(StoreUnavailable):
-            await hold(redis_on_loop, Who("acme", "1", ""), [Held(CAP, 1, 3)])

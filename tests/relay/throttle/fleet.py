@@ -1,16 +1,20 @@
-"""Many workers and one store in virtual time: one seed is one history of messages, stalls, deaths and lost answers."""
+"""Many workers and one store in virtual time: one seed is one history of messages and of all that goes wrong.
+
+Workers stall and die, their clocks differ by seconds, answers are lost or come late, the store restarts empty.
+"""
 
 import heapq
 import itertools
 import random
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from relay.throttle.fairness import Priority
 from relay.throttle.fallback import Fallback, share_alone
 from relay.throttle.granting import Ask, Debit, Grant, Party, SharedBucket
 from relay.throttle.leases import FAR_NS, NOBODY, US_NS, LeasedZone, Standing
+from relay.throttle.lots import LEASE_NS
 from relay.throttle.policy import SECOND_NS, Scope, StoreAway, ZonePolicy
 from relay.throttle.zones import ZoneKey
 
@@ -20,9 +24,10 @@ MOST_QUEUED = 64  # a client that floods waits in its own kernel
 MOST_SKEW_NS = 5 * SECOND_NS
 DECISION_NS = 50 * MS
 SPACING_NS = 2 * MS
+TRAVELS_NS, TRAVELS_LATE_NS = (100_000, 600_000), (30 * MS, 300 * MS)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Sender:
     """A client on one worker: ``rate`` messages a second, 0 is a flood that always has one more."""
 
@@ -70,19 +75,24 @@ class FleetWorker:
 
 
 class Fleet:
-    """The whole of it. ``passed`` has the time and client of each message that went on."""
+    """The whole of it.
 
-    def __init__(self, seed: int, policy: ZonePolicy, workers: int, *, answer_is_lost: float = 0.0) -> None:
+    ``passed`` has the time and client of each message that went on, ``granted_alone`` when workers that did not reach
+    the store granted themselves how many permits. Of ``lost`` and ``late`` parts of all ways to the store and back
+    nothing comes of it, or it takes long.
+    """
+
+    def __init__(self, seed: int, policy: ZonePolicy, workers: int, *, lost: float = 0.0, late: float = 0.0) -> None:
         self.random = random.Random(seed)
         self.policy = policy
         self.bucket = SharedBucket()
         self.burst_us = policy.burst * policy.period_ns // policy.permits // US_NS
         self.now_ns = 10 * SECOND_NS
         self.passed: list[tuple[int, str]] = []
+        self.granted_alone: list[tuple[int, int]] = []
         self.round_trips = 0
         self.store_is_away_until_ns = 0
-        self.lost = answer_is_lost
-        self.travels_ns = (100_000, 600_000)
+        self._lost, self._late = lost, late
         self._events: list[tuple[int, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
         self.workers = [FleetWorker(self, number) for number in range(workers)]
@@ -162,16 +172,17 @@ class Fleet:
         if self.now_ns < worker.stalled_until_ns:
             self.look(worker, worker.stalled_until_ns)
             return
-        for place in worker.places:
+        places = [place for place in worker.places if place.line or not place.zone.is_idle]
+        for place in places:
             while place.line and place.zone.has_room(worker.now_ns, 0):
                 self._pass(worker, place, place.line.popleft())
-        due = [place.zone.due_ns(worker.now_ns, _standing(place)) for place in worker.places]
+        due = [place.zone.due_ns(worker.now_ns, _standing(place)) for place in places]
         if not worker.is_asking and due and min(due) <= worker.now_ns:
             self._ask(
-                worker, [p for p, at_ns in zip(worker.places, due, strict=True) if at_ns <= worker.now_ns + 8 * MS]
+                worker, [p for p, at_ns in zip(places, due, strict=True) if p.zone.comes_along(worker.now_ns, at_ns)]
             )
         wakes = [] if worker.is_asking else due
-        wakes = [*wakes, *(place.zone.opens_at_ns() for place in worker.places if place.line)]
+        wakes = [*wakes, *(place.zone.opens_at_ns() for place in places if place.line)]
         soonest_ns = min(wakes, default=FAR_NS)
         if soonest_ns < FAR_NS:
             self.look(worker, max(soonest_ns - worker.skew_ns, self.now_ns + MS))
@@ -187,9 +198,9 @@ class Fleet:
             return
         worker.is_asking = True
         self.round_trips += 1
-        there_ns, back_ns = (self.random.randrange(*self.travels_ns) for _ in range(2))
-        arrives = self.now_ns >= self.store_is_away_until_ns and self.random.random() >= self.lost
-        answered = there_ns + back_ns <= DECISION_NS and arrives and self.random.random() >= self.lost
+        there_ns, back_ns = self._travel_ns(), self._travel_ns()
+        arrives = self.now_ns + there_ns >= self.store_is_away_until_ns and self.random.random() >= self._lost
+        answered = there_ns + back_ns <= DECISION_NS and arrives and self.random.random() >= self._lost
 
         def at_the_store() -> None:
             debit = worker.alone.owed(asked_ns // US_NS) if worker.alone else Debit()
@@ -202,6 +213,9 @@ class Fleet:
             self.at(self.now_ns + there_ns, at_the_store)
         if not answered:
             self.at(self.now_ns + DECISION_NS, lambda: self._go_on_alone(worker, asks, asked_ns))
+
+    def _travel_ns(self) -> int:
+        return self.random.randrange(*(TRAVELS_LATE_NS if self.random.random() < self._late else TRAVELS_NS))
 
     def _hand_out(self, worker: FleetWorker, asks: list[tuple[Place, Ask]], grants: list[Grant], asked_ns: int) -> None:
         if worker.is_dead:
@@ -226,7 +240,9 @@ class Fleet:
     def _grant_alone(self, worker: FleetWorker, asks: list[tuple[Place, Ask]]) -> None:
         assert worker.alone is not None
         for place, ask in asks:
-            place.zone.take(worker.alone.grant(worker.now_ns // US_NS, ask), worker.now_ns, worker.now_ns)
+            grant = worker.alone.grant(worker.now_ns // US_NS, ask)
+            self.granted_alone.append((self.now_ns, grant.permits))
+            place.zone.take(grant, worker.now_ns, worker.now_ns)
         self.look(worker, self.now_ns + SPACING_NS)
 
 
@@ -234,14 +250,34 @@ def _standing(place: Place) -> Standing:
     return Standing(1, len(place.line), place.line[0]) if place.line else NOBODY
 
 
-def most_over(times_ns: list[int], policy: ZonePolicy, slack_permits: float) -> float:
-    """By how many permits a window holds more than rate x window + burst + 1 + ``slack_permits``; below 0 is fine."""
+def most_over(
+    times_ns: Sequence[int], policy: ZonePolicy, slack_permits: float, granted_alone: Sequence[tuple[int, int]] = ()
+) -> float:
+    """By how many permits a window holds more than rate x window + burst + 1 + ``slack_permits``; below 0 is fine.
+
+    What was ``granted_alone`` in the window, or so shortly before that it could be spent in it, is not counted.
+    """
     per_ns, most, least = policy.permits / policy.period_ns, -1e18, 1e18
+    alone = sorted(granted_alone)
+    before, by_now = _Running(alone, LEASE_NS), _Running(alone, 0)
     for number, time_ns in enumerate(sorted(times_ns)):
         ahead = number - time_ns * per_ns  # the count up to here, less what the rate gives
-        least = min(least, ahead)
-        most = max(most, ahead - least)
+        least = min(least, ahead - before.sum_at(time_ns))
+        most = max(most, ahead - by_now.sum_at(time_ns) - least)
     return most + 1 - (policy.burst + 1) - slack_permits
+
+
+class _Running:
+    """Adds up what came until ``delay_ns`` before a time that never runs backwards."""
+
+    def __init__(self, events: Sequence[tuple[int, int]], delay_ns: int) -> None:
+        self._events, self._delay_ns = deque(events), delay_ns
+        self._sum = 0
+
+    def sum_at(self, time_ns: int) -> int:
+        while self._events and self._events[0][0] <= time_ns - self._delay_ns:
+            self._sum += self._events.popleft()[1]
+        return self._sum
 
 
 def flood(name: str, weight: int = 1, priority: Priority = Priority.NORMAL, connections: int = 5) -> Sender:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -154,3 +156,21 @@ def test_the_time_that_is_told_is_enough_and_not_too_long(policy, history):
             assert grant.retry_in_us == 1 or bucket.grant(now_us, terms, Ask(1, 1)).permits == 0
             now_us += 1
             assert bucket.grant(now_us, terms, Ask(1, 1)).permits == 1
+
+
+@given(
+    st.sampled_from([1, 5, 100, 400, 1000]),  # so that no time is rounded
+    st.integers(0, 60),
+    st.sampled_from([1, 2, 5]),
+    st.integers(0, 60),
+    steps,
+)
+def test_a_higher_rate_or_burst_never_grants_less(permits, burst, times_faster, more_burst, history):
+    less = ZonePolicy(name="zone", scope=Scope.TENANT, permits=permits, burst=burst, delay=burst // 2)
+    more = replace(less, permits=permits * times_faster, burst=burst + more_burst, delay=burst // 2 + more_burst)
+    buckets, granted, now_us = [(SharedBucket(), Terms.of(policy)) for policy in (less, more)], [0, 0], 0
+    for passes_us, wanted, waited_us, _ in history:
+        now_us += passes_us
+        for number, (bucket, terms) in enumerate(buckets):
+            granted[number] += bucket.grant(now_us, terms, Ask(1, wanted, waited_us)).permits
+        assert granted[0] <= granted[1]

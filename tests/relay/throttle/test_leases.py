@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,10 +6,9 @@ from relay.throttle.granting import Grant, SharedBucket
 from relay.throttle.leases import FAR_NS, NOBODY, US_NS, LeasedZone, Standing
 from relay.throttle.limiter import Limiter
 from relay.throttle.lots import LEASE_NS
-from relay.throttle.policy import LEASE_SECONDS, SECOND_NS, Counted, Scope, ZonePolicy
+from relay.throttle.policy import SECOND_NS, Counted, Scope, ZonePolicy
 from relay.throttle.verdict import PASS, Action
 from relay.throttle.zones import ZoneKey
-from tests.relay.throttle.fleet import Fleet, flood, most_over, run
 
 MS = 1_000_000
 KEY = ZoneKey(Scope.TENANT, "t1", "p1", "tenant")
@@ -242,60 +239,3 @@ def test_never_is_more_spent_than_was_granted_nor_after_its_time_nor_before(hist
             ends_ns = now_ns + 2 * LEASE_NS  # of a reserve
             opened += [(opens_ns + number * zone.interval_ns, ends_ns) for number in range(grant.permits)]
     assert spent <= len(opened)
-
-
-@pytest.mark.parametrize(("burst", "delay"), [(40, 40), (40, 20), (40, 0), (0, 0)])
-@pytest.mark.parametrize("workers", [1, 4])
-def test_l8_several_workers_carry_the_rate_of_one_zone_and_never_more(workers, burst, delay):
-    fleet = Fleet(workers + burst, replace(TENANT, burst=burst, delay=delay), workers)
-
-    counts = run(fleet, [flood(name) for name in "abcd"], seconds=5)
-
-    times = [time_ns for time_ns, _ in fleet.passed]
-    assert most_over(times, fleet.policy, 400 * LEASE_SECONDS) <= 0
-    assert len(times) <= 400 * 6 + burst + 1
-    assert sum(counts.values()) >= 0.99 * 400 * 5
-
-
-def test_l8_a_slow_zone_is_carried_by_four_workers_too():
-    fleet = Fleet(1, replace(SLOW, permits=5), 4)
-
-    run(fleet, [flood(name) for name in "abcd"], seconds=60)
-
-    assert 0.99 * 5 * 61 <= len(fleet.passed) <= 5 * 61 + 1
-
-
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_with_stalls_deaths_and_lost_answers_no_window_is_over_but_by_what_workers_granted_themselves(seed):
-    fleet = Fleet(seed, TENANT, 6, answer_is_lost=0.01)
-    for number, worker in enumerate(fleet.workers):
-        fleet.connect(worker, flood(f"c{number}"))
-    for _ in range(5):
-        fleet.run(1)
-        fleet.workers[fleet.random.randrange(6)].stalled_until_ns = fleet.now_ns + 700 * MS
-    fleet.workers[0].is_dead = True
-    fleet.run(3)
-
-    times = [time_ns for time_ns, _ in fleet.passed]
-    assert len(times) <= 400 * 8 + 41 + 400 * LEASE_SECONDS + 6 * 8
-    assert most_over(times, fleet.policy, 400 * (LEASE_SECONDS + 1)) <= 0
-
-
-def test_f10_a_store_that_restarts_empty_lets_no_second_burst_pass():
-    fleet = Fleet(5, TENANT, 4)
-    for number, worker in enumerate(fleet.workers):
-        fleet.connect(worker, flood(f"c{number}"))
-    fleet.run(2)
-    fleet.restart_store_empty(1.0)
-    fleet.run(4)
-
-    times = [time_ns for time_ns, _ in fleet.passed]
-    assert most_over(times, fleet.policy, 400 * LEASE_SECONDS + 4 * 8) <= 0
-
-
-def test_one_seed_is_one_history():
-    histories = [Fleet(7, TENANT, 3, answer_is_lost=0.02) for _ in range(2)]
-    for fleet in histories:
-        run(fleet, [flood(name) for name in "abc"], seconds=2)
-
-    assert histories[0].passed == histories[1].passed
