@@ -1,6 +1,7 @@
 """What all that shares limits with other relay processes has in common within one."""
 
 import asyncio
+import random
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -9,6 +10,7 @@ from relay.splicing.waiting import WaitingRoom
 from relay.store.pool import RedisOnLoop, StoreUnavailable
 
 Answer = TypeVar("Answer")
+PROBE_SECONDS = 0.1, 0.2  # while Redis is away; at random in between, or all processes would come at once
 LATE_SECONDS = 0.005
 UNANSWERED = (StoreUnavailable, TimeoutError)  # what answer_to raises
 
@@ -32,6 +34,27 @@ class Figures:
     fullness: dict[tuple[str, str, str, int], float] = field(default_factory=dict)
 
 
+class Probing:
+    """When somebody may try whether Redis is back: one tenant now and then, and after it the others, once each."""
+
+    def __init__(self) -> None:
+        """Begin where nobody has tried."""
+        self._next = self._found = 0.0
+
+    def is_due(self, now: float, tried: float) -> bool:
+        """Tell whether a tenant that ``tried`` last at that time may try now, all in seconds of the loop's time."""
+        if tried < self._found:
+            return True
+        if now < self._next:
+            return False
+        self._next = now + random.uniform(*PROBE_SECONDS)
+        return True
+
+    def found(self, now: float) -> None:
+        """Redis answered."""
+        self._found = now
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """The same for all tenants.
@@ -45,6 +68,7 @@ class Surroundings:
     room: WaitingRoom
     figures: Figures
     decision_seconds: float
+    probing: Probing = field(default_factory=Probing)
 
     async def answer_to(self, question: Coroutine[None, None, Answer]) -> Answer:
         """Wait for Redis' answer, as long as a decision may take.

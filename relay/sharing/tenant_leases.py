@@ -5,12 +5,12 @@ policies say (relay/throttle/fallback.py), and one of each few round trips finds
 """
 
 import asyncio
-import random
 import time
 from typing import NamedTuple
 
 import structlog
 
+from relay.sharing.ending import end_tasks
 from relay.sharing.surroundings import UNANSWERED, Surroundings
 from relay.store.leases import LeaseAnswer, LeaseRequest, take_leases
 from relay.throttle.fallback import Fallback, share_alone
@@ -20,7 +20,6 @@ from relay.throttle.policy import SECOND_NS
 from relay.throttle.zones import ZoneKey
 
 log = structlog.get_logger()
-PROBE_SECONDS = 0.5, 1.0  # while Redis is away, at random in between: workers must not come back all at once
 SPACING_NS = 2_000_000  # at least, between two round trips
 MOST_ZONES = 256  # in one round trip
 TOLD_NS = 4 * SECOND_NS  # for so long a share counts that the store told; in the store it counts for longer
@@ -46,7 +45,8 @@ class TenantLeases:
         self._told: dict[ZoneKey, Told] = {}
         self._alone: dict[ZoneKey, Fallback] = {}
         self._is_away = False
-        self._probes_at_ns = 0
+        self._tried = 0.0
+        self._probes: set[asyncio.Task[None]] = set()  # one at the most
 
     @property
     def is_idle(self) -> bool:
@@ -60,6 +60,12 @@ class TenantLeases:
 
     async def serve(self) -> None:
         """Ask until nothing is wanted any more."""
+        try:
+            await self._ask_while_active()
+        finally:
+            await end_tasks(self._probes)
+
+    async def _ask_while_active(self) -> None:
         while self._active:
             now_ns = time.monotonic_ns()
             self._woken.clear()
@@ -87,9 +93,8 @@ class TenantLeases:
         asks = {zone: ask for zone, ask in asks.items() if ask.wanted}
         if not asks:
             return
-        if self._is_away and asked_ns >= self._probes_at_ns:
-            await self._probe()
         if self._is_away:
+            self._probe_if_due()
             self._grant_alone(asks, asked_ns)
             return
         requests = [
@@ -116,20 +121,27 @@ class TenantLeases:
         around.figures.round_trips += 1
         return answers.answers
 
+    def _probe_if_due(self) -> None:
+        """Find out by the way whether Redis is back: nobody waits for that."""
+        if not self._probes and self._around.probing.is_due(time.monotonic(), self._tried):
+            self._tried = time.monotonic()
+            probe = asyncio.create_task(self._probe(), name=f"probe for {self._tenant_id}")
+            self._probes.add(probe)
+            probe.add_done_callback(self._probes.discard)
+
     async def _probe(self) -> None:
-        """Find out whether Redis is back, without taking permits that nobody could use in time."""
-        self._probes_at_ns = time.monotonic_ns() + int(random.uniform(*PROBE_SECONDS) * SECOND_NS)
+        """Ask for no permits: nobody could use them in time."""
         try:
             await self._around.answer_to(self._take([]))
         except UNANSWERED:
             return
         self._is_away = False
+        self._around.probing.found(time.monotonic())
         self._around.figures.away.discard(self._tenant_id)
         log.info("shared_limits_back", tenant=self._tenant_id)
 
     def _go_away(self, error: Exception) -> None:
-        self._is_away = True
-        self._probes_at_ns = time.monotonic_ns() + int(random.uniform(*PROBE_SECONDS) * SECOND_NS)
+        self._is_away, self._tried = True, time.monotonic()
         self._around.figures.away.add(self._tenant_id)
         log.warning("shared_limits_alone", tenant=self._tenant_id, error=type(error).__name__)
 

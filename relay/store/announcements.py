@@ -14,7 +14,7 @@ from relay.store.pool import StoreUnavailable, blocking, on_loop
 
 KEPT = 4096  # a reader that is further behind reloads everything
 READ_AT_ONCE = 256  # more would keep an event loop busy
-BLOCK_MILLISECONDS = 500
+BLOCK_MILLISECONDS = 1000
 RETRY_SECONDS = 0.25
 EVERY_TENANT = "*"
 BEGINNING = "0-0"
@@ -61,7 +61,7 @@ async def changed_tenants() -> AsyncIterator[Announcement]:
     Yields ``EVERY_TENANT`` at the start, when Redis came back, and when announcements were missed:
     the listener loads again what it holds.
     """
-    connection = on_loop(timeout_seconds=BLOCK_MILLISECONDS / 1000 * 2)
+    connection = on_loop(timeout_seconds=BLOCK_MILLISECONDS / 1000 * 1.5)
     position = ""
     try:
         while True:

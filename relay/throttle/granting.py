@@ -22,6 +22,7 @@ SPARE_US, SPARE_US_EACH = 5_000, 200  # before one asks again for what exceeds o
 MOST_AHEAD = 5  # permits by which a client counts as ahead of its share; what it took beyond is forgiven
 FORGOTTEN_WINDOWS = 8  # after which a client that asked for nothing has no share any more
 MOST_CORRECTION, CORRECTION_WINDOWS = 0.1, 8
+SILENCE_US, SILENCE_PERMITS = 400_000, 4  # who asks for nothing for so long, or such many permits, takes nothing
 LAGGING_US = 2_000_000  # for so long after a new version came some workers may still ask under the former one
 
 
@@ -128,6 +129,9 @@ class SharedBucket:
     """One zone's bucket, and the shares of those who take from it."""
 
     __slots__ = (
+        "_alone_from_us",
+        "_alone_until_us",
+        "_asked_us",
         "_contended_in",
         "_former",
         "_has_newcomer",
@@ -152,6 +156,7 @@ class SharedBucket:
         self._former: Terms | None = None
         self._turned_us = 0
         self._promised_us = 0
+        self._asked_us = self._alone_from_us = self._alone_until_us = AT_REST_US
 
     def grant(self, now_us: int, terms: Terms, ask: Ask) -> Grant:
         """Debit what may be spent, up to ``ask.wanted``.
@@ -167,6 +172,7 @@ class SharedBucket:
         """
         if terms != self._terms:
             self._turn_to(now_us, terms)
+        self._asked_us = now_us
         arrival_us = max(self.theoretical_arrival_us, now_us - min(ask.waited_us, terms.lag_us))
         gate_us, within = now_us + terms.delay_us + HORIZON_US, ask.wanted
         spare_gate_us, share = gate_us, None
@@ -224,9 +230,26 @@ class SharedBucket:
         self.theoretical_arrival_us = min(self.theoretical_arrival_us, most_us)
 
     def take_off(self, now_us: int, terms: Terms, debit: Debit) -> None:
-        """Count what a worker granted itself: as if it had been asked for since then."""
-        arrival_us = max(self.theoretical_arrival_us, now_us - debit.began_us_ago)
-        self.theoretical_arrival_us = arrival_us + terms.cost_us(debit.permits)
+        """Count what a worker granted itself: as if it had been asked for since then.
+
+        Not for the time in which nobody asked here, since then all went on alone and stayed within the rate together:
+        that time is taken off as a whole, by the first who is back.
+        """
+        if not debit.permits:
+            return
+        began_us = now_us - debit.began_us_ago
+        silence_us = max(SILENCE_US, SILENCE_PERMITS * terms.cost_us(1))
+        if now_us - self._asked_us > silence_us:
+            self._alone_from_us, self._alone_until_us = max(self._asked_us, began_us), now_us
+            if self._asked_us != AT_REST_US:  # else it was used up, or at rest
+                arrival_us = max(self.theoretical_arrival_us, self._alone_from_us)
+                self.theoretical_arrival_us = arrival_us + now_us - self._alone_from_us
+        self._asked_us = now_us
+        all_alone_us = max(0, self._alone_until_us - max(began_us, self._alone_from_us))
+        permits = math.ceil(debit.permits * (1 - all_alone_us / max(1, debit.began_us_ago)))
+        if permits:
+            arrival_us = max(self.theoretical_arrival_us, began_us)
+            self.theoretical_arrival_us = arrival_us + terms.cost_us(permits)
 
     def _share(self, party: Party, now_us: int, terms: Terms) -> Share:
         window, share = now_us // WINDOW_US, self._shares.get(party)

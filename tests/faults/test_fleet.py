@@ -67,6 +67,22 @@ def test_f10_a_store_that_restarts_empty_lets_no_second_burst_pass():
     assert over(fleet) <= 0
 
 
+def test_f8_after_two_seconds_without_the_store_the_rate_goes_on_at_once():
+    fleet = Fleet(6, TENANT, 4)
+    for number, worker in enumerate(fleet.workers):
+        fleet.connect(worker, flood(f"c{number}"))
+    fleet.run(3)
+    fleet.store_is_away_until_ns = fleet.now_ns + 2_000 * MS
+    fleet.run(5)
+
+    assert fleet.granted_alone
+    assert over(fleet) <= 0
+    for second in range(1, 8):
+        since_ns = fleet.now_ns - second * 1_000 * MS
+        passed = sum(since_ns <= time_ns < since_ns + 1_000 * MS for time_ns, _ in fleet.passed)
+        assert passed >= 0.75 * 400  # who is back first has the whole rate, until the others are
+
+
 def test_one_seed_is_one_history():
     histories = [Fleet(7, TENANT, 3, lost=0.02) for _ in range(2)]
     for fleet in histories:

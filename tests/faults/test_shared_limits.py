@@ -3,6 +3,7 @@ import os
 import signal
 import time
 from bisect import bisect_right
+from collections import Counter
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
@@ -24,8 +25,9 @@ PROCESSES = 4
 WIDE = ZonePolicy(name="tenant", scope=Scope.TENANT, permits=400, burst=40, delay=40)
 SLOW = ZonePolicy(name="tenant", scope=Scope.TENANT, permits=5)
 SPREAD = {"a": 9, "b": 4, "c": 2, "d": 1}  # connections of each client
-ALONE = PROCESSES * 8  # permits: what each process may begin with when Redis is away, and 16 ms of its part
+ALONE = PROCESSES * 8 + 100  # permits: a process's first, 16 ms of its part, and 250 ms of the rate until all are back
 STALL_SECONDS, REDIS_AWAY_SECONDS = 5, 2
+SHARED_OUT_SECONDS = 14  # by then every process was told its part of the rate
 LATE_MS, LAG_MS = 60, 150  # each way: later than a decision may take; how far a replica is behind
 
 
@@ -38,6 +40,12 @@ def times_at(port):
 def most_in(times, seconds):
     """The most messages that came in any stretch of so many seconds."""
     return max(bisect_right(times, moment + seconds) - place for place, moment in enumerate(times))
+
+
+def by_second(times):
+    """How many messages came in each second, for a line of figures."""
+    counts = Counter(map(int, times))
+    return " ".join(str(counts[second]) for second in range(int(times[-1]) + 1))
 
 
 def tenant(port, zone):
@@ -117,7 +125,7 @@ async def test_f1_f10_the_limit_holds_while_a_process_dies_another_stalls_and_re
 
     times = [moment for moment in times_at(port) if moment <= 45]
     most = WIDE.permits * (45 + LEASE_SECONDS) + WIDE.burst + 1 + ALONE
-    told(f"F1, F10: {len(times)} in 45 s where {most:.0f} may, in a second {most_in(times, 1)}")
+    told(f"F1, F10: {len(times)} in 45 s where {most:.0f} may, in a second {most_in(times, 1)}: {by_second(times)}")
     for crowd in crowds:
         await crowd.abandon()
     assert 0.9 * WIDE.permits * 45 <= len(times) <= most
@@ -201,17 +209,18 @@ async def test_f9_f11_f12_f13_the_limit_holds_whatever_redis_does(fault, relay_o
         while store.replica.info("replication")["master_link_status"] != "up":
             await turns(0.1)
 
-    await turns(began + 4 - time.monotonic())
+    await turns(began + SHARED_OUT_SECONDS - time.monotonic())
     with fault(store):
         await turns(REDIS_AWAY_SECONDS)
-    await turns(began + 12 - time.monotonic())
+    await turns(began + 22 - time.monotonic())
 
-    times = [moment for moment in times_at(port) if moment <= 12]
+    times = [moment for moment in times_at(port) if moment <= 22]
     lagging = WIDE.burst if fault is f11_fails_over else 0
     rest = WIDE.burst + 1 + ALONE + lagging
-    told(f"{fault.__name__}: {len(times)} in 12 s where {400 * 12.1 + rest:.0f} may, in a second {most_in(times, 1)}")
+    most = WIDE.permits * (22 + LEASE_SECONDS) + rest
+    told(f"{fault.__name__}: {len(times)} where {most:.0f} may, in a second {most_in(times, 1)}: {by_second(times)}")
     for crowd in crowds:
         await crowd.abandon()
-    assert 0.85 * WIDE.permits * 12 <= len(times)
-    for seconds in (1, 2, 5, 10, 12):
+    assert 0.9 * WIDE.permits * 22 <= len(times)
+    for seconds in (1, 2, 5, 10, 20):
         assert most_in(times, seconds) <= WIDE.permits * (seconds + LEASE_SECONDS) + rest

@@ -9,7 +9,7 @@
 local ZONE_FIELDS, MOST_PERMITS, MOST_WEIGHT, ENDLESS = 12, 1e12, 1e6, 9e15
 local HORIZON, BEYOND_HORIZON, WINDOW = 16000, 6000, 250000
 local NEWCOMER, NEWCOMER_EACH, SPARE, SPARE_EACH = 10000, 20, 5000, 200
-local MOST_AHEAD = 5
+local MOST_AHEAD, SILENCE, SILENCE_PERMITS = 5, 400000, 4
 local FORGOTTEN_WINDOWS, MOST_CORRECTION, CORRECTION_WINDOWS = 8, 0.1, 8
 local GUARANTEED = {0.5, 0.25, 0.1}
 local TOLD_LASTS, KEPT_MS = 5000000, 10000
@@ -202,6 +202,23 @@ local function told_share(zone_key, fields, worker, now)
   return share
 end
 
+-- What the worker granted itself while it could not ask, but for the time in which nobody asked.
+local function take_off(zone, ask, now)
+  if ask.debit == 0 then return end
+  local began, interval = now - ask.began_ago, math.ceil(ask.period / ask.permits)
+  if now - zone.asked > math.max(SILENCE, SILENCE_PERMITS * interval) then
+    zone.alone_from, zone.alone_until = math.max(zone.asked, began), now
+    if zone.asked > -UNLIMITED then
+      zone.tat = math.max(zone.tat, zone.alone_from) + now - zone.alone_from
+    end
+  end
+  local all_alone = math.max(0, zone.alone_until - math.max(began, zone.alone_from))
+  local permits = math.ceil(ask.debit * (1 - all_alone / math.max(1, ask.began_ago)))
+  if permits > 0 then
+    zone.tat = math.max(zone.tat, began) + math.ceil(permits * ask.period / ask.permits)
+  end
+end
+
 local function read_zone(key, ask, lost)
   local pairs_read, fields = redis.call("HGETALL", key), {}
   for at = 1, #pairs_read, 2 do fields[pairs_read[at]] = pairs_read[at + 1] end
@@ -210,6 +227,8 @@ local function read_zone(key, ask, lost)
     tat = fields.tat and tonumber(fields.tat) or unknown, contended = tonumber(fields.contended or "-2"),
     window = tonumber(fields.window or "-1"), shared_out = tonumber(fields.shared_out or "0"),
     newcomer = tonumber(fields.newcomer or "0"), promised = tonumber(fields.promised or "0"),
+    asked = tonumber(fields.asked or -UNLIMITED),
+    alone_from = tonumber(fields.alone_from or "0"), alone_until = tonumber(fields.alone_until or "0"),
     levels = {tonumber(fields.level0 or "0"), tonumber(fields.level1 or "0"), tonumber(fields.level2 or "0")},
   }
   return zone, fields
@@ -237,13 +256,12 @@ for number, ask in ipairs(asks) do
   if turns_to(zone_key, fields, ask.terms, now) then
     zone.tat = math.min(zone.tat, now + ask.delay + ask.lag + math.ceil(ask.period / ask.permits))
   end
-  if ask.debit > 0 then -- what the worker granted itself while it could not ask
-    zone.tat = math.max(zone.tat, now - ask.began_ago) + math.ceil(ask.debit * ask.period / ask.permits)
-  end
+  take_off(zone, ask, now)
   local permits, opens_in, retry_in, contended = grant(zone, ask, shares_key, now)
   local share_ppm = told_share(zone_key, fields, worker, now)
   redis.call("HSET", zone_key, "contended", whole(zone.contended), "window", whole(zone.window),
     "shared_out", whole(zone.shared_out), "newcomer", zone.newcomer, "promised", whole(zone.promised),
+    "asked", whole(now), "alone_from", whole(zone.alone_from), "alone_until", whole(zone.alone_until),
     "level0", exact(zone.levels[1]), "level1", exact(zone.levels[2]), "level2", exact(zone.levels[3]))
   if zone.tat > -UNLIMITED then redis.call("HSET", zone_key, "tat", whole(zone.tat)) end
   expire(zone_key, math.max(0, zone.tat - now), KEPT_MS)

@@ -10,7 +10,7 @@ from relay.store import keys
 from relay.store.pool import blocking
 from relay.throttle.policy import SECOND_NS, Beyond, Counted, Scope, StoreAway, ZonePolicy
 from relay.throttle.zones import KeyedZone, ZoneKey
-from tests.relay.eventually import eventually
+from tests.relay.eventually import eventually, turns
 from tests.relay.records import hourly
 
 HANDSHAKES = {"counted": Counted.HANDSHAKES, "beyond": Beyond.REJECT}
@@ -86,7 +86,7 @@ async def test_one_who_gave_up_while_it_waited_has_no_place(redis, sharing_of, t
     sharing = sharing_of()
     async with AsyncExitStack() as stack:
         coming = [asyncio.create_task(enter(sharing, tenant_id, stack)) for _ in range(2)]
-        await asyncio.sleep(0)
+        await turns(0)
         coming[0].cancel()
         await asyncio.wait(coming)
         await enter(sharing, tenant_id, stack)

@@ -230,7 +230,7 @@ class Fleet:
 
     def _go_on_alone(self, worker: FleetWorker, asks: list[tuple[Place, Ask]], asked_ns: int) -> None:
         worker.is_asking = False
-        worker.probes_at_ns = self.now_ns + self.random.randrange(500 * MS, 1000 * MS)
+        worker.probes_at_ns = self.now_ns + self.random.randrange(100 * MS, 200 * MS)
         if worker.alone is None:
             share = share_alone(1 / len(self.workers), len(self.workers))
             terms = asks[0][0].zone.terms

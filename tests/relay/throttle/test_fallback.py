@@ -49,7 +49,37 @@ def test_a_bucket_that_was_away_for_all_owes_nothing_of_its_burst_afterwards():
 
     bucket.take_off(10 * SECOND_US, TERMS, Debit(2_000, 10 * SECOND_US))
 
-    assert bucket.theoretical_arrival_us < 5.1 * SECOND_US
+    assert bucket.theoretical_arrival_us == 10 * SECOND_US + 2_500
+
+
+def test_time_in_which_nobody_asked_is_taken_off_once_and_not_for_each_who_was_alone():
+    bucket = SharedBucket()
+    bucket.grant(0, TERMS, Ask(1, 41))
+
+    for later_us in (0, 1_000, 50_000):
+        bucket.take_off(2 * SECOND_US + later_us, TERMS, Debit(200, 2 * SECOND_US + later_us))
+
+    owed = 3 * TERMS.cost_us(200) * 51 // 2051  # for what they granted themselves while others could ask
+    assert bucket.theoretical_arrival_us <= 2 * SECOND_US + 41 * 2_500 + owed
+
+
+def test_a_bucket_that_is_new_is_not_charged_for_the_time_before():
+    bucket = SharedBucket()
+
+    bucket.take_off(2 * SECOND_US, TERMS, Debit(700, 2 * SECOND_US))
+
+    assert bucket.grant(2 * SECOND_US, TERMS, Ask(1, 41)).permits > 20
+
+
+def test_who_asks_less_often_than_it_is_worth_is_no_silence():
+    hourly = TERMS._replace(period_us=3600 * SECOND_US, permits=1, delay_us=0, lag_us=0)
+    bucket = SharedBucket()
+    for hour in range(3):
+        assert bucket.grant(hour * hourly.period_us, hourly, ONE).permits == 1
+
+    bucket.take_off(3 * hourly.period_us - 1, hourly, Debit(1, hourly.period_us))
+
+    assert bucket.theoretical_arrival_us == 4 * hourly.period_us
 
 
 def test_a_bucket_that_others_used_up_meanwhile_is_in_debt_until_it_is_made_up_for():
