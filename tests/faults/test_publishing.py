@@ -76,6 +76,16 @@ def made(root, platform_of, faults_redis_url):
     return Publishing(policy, root, platform), {"Authorization": f"Bearer {records.token_of(client)}"}
 
 
+async def connected(publishing, relay, headers):
+    """Clients that send, once all are connected."""
+    crowd = Crowd(publishing.platform, lambda: headers)
+    crowd.join(relay.url, CONNECTIONS)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while len(await publishing.received()) < CONNECTIONS:
+            await turns(0.1)
+    return crowd
+
+
 async def all_flow(publishing):
     """Wait until something more came of each connection."""
     before = await publishing.received()
@@ -90,11 +100,7 @@ async def test_f17_what_is_published_under_load_is_in_force_on_every_open_connec
 ):
     publishing, headers = made
     relay = relay_of(processes=PROCESSES)
-    crowd = Crowd(publishing.platform, lambda: headers)
-    crowd.join(relay.url, CONNECTIONS)
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while len(await publishing.received()) < CONNECTIONS:
-            await turns(0.1)
+    crowd = await connected(publishing, relay, headers)
     slowest_ms, slowest_seconds = 0, 0.0
 
     for number in range(TIMES):
@@ -117,11 +123,26 @@ async def test_f17_what_is_published_under_load_is_in_force_on_every_open_connec
     told(f"published {TIMES} times: by the receipts after {slowest_ms} ms at most, read after {slowest_seconds:.2f} s")
 
 
+@pytest.mark.conformance
+async def test_twin_of_f17_a_relay_that_holds_open_connections_to_nothing_new_is_found_out(relay_of, made):
+    publishing, headers = made
+    relay = relay_of(processes=PROCESSES, broken="apply_change")
+    crowd = await connected(publishing, relay, headers)
+    await all_flow(publishing)
+
+    await publishing.publish(SILENT)
+    await turns(IN_FORCE_SECONDS)
+    before = await publishing.received()
+    await turns(SILENCE_SECONDS)
+
+    assert await publishing.received() != before
+    await crowd.abandon()
+
+
 async def test_a_process_that_does_not_enforce_what_was_published_is_named_until_it_does(relay_of, made):
     publishing, headers = made
     relay = relay_of(processes=PROCESSES)
-    crowd = Crowd(publishing.platform, lambda: headers)
-    crowd.join(relay.url, CONNECTIONS)
+    crowd = await connected(publishing, relay, headers)
     await publishing.receipt(await publishing.publish(SILENT), lambda receipt: receipt.is_complete)
     stopped, *_ = relay.children()
     os.kill(stopped, signal.SIGSTOP)

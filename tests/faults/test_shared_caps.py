@@ -64,11 +64,17 @@ class Client:
         return [one.close_code for one in self.open if one.close_code is not None]
 
 
+@pytest.fixture
+def broken():
+    """Which defences the relay lacks."""
+    return ""
+
+
 @pytest_asyncio.fixture
-async def client(relay_of, client_of, platform_of):
+async def client(relay_of, client_of, platform_of, broken):
     """A client that has all that it may have, and tries to get more."""
     platform, _ = platform_of()
-    relay = relay_of(processes=PROCESSES)
+    relay = relay_of(processes=PROCESSES, broken=broken)
     client = Client(relay.url, client_of((platform, platform), policies=(policy(CAP),)), platform)
     trying = asyncio.create_task(client.try_for_ever())
     await client.until(lambda count: count == MOST)
@@ -114,3 +120,19 @@ async def test_f53_a_process_that_stalled_comes_back_with_no_right_to_more_than_
     assert await client.opened_at_platform() <= MOST
     assert set(client.codes()) == {CloseCode.CONNECTION_LIMIT}
     assert len(client.codes()) >= most - MOST > 0
+
+
+@pytest.mark.conformance
+@pytest.mark.parametrize("broken", ["give_up"])
+async def test_twin_of_f53_a_process_that_gives_nothing_up_exceeds_the_cap(client):
+    client, relay = client
+    stalled = next(iter(relay.children()))
+
+    os.kill(stalled, signal.SIGSTOP)
+    try:
+        await client.until(lambda count: count > MOST, STALL_SECONDS)
+    finally:
+        os.kill(stalled, signal.SIGCONT)
+    await turns(2.0)
+
+    assert await client.opened_at_platform() > MOST

@@ -100,6 +100,19 @@ async def test_l8_four_processes_hold_one_limit_together(zone, relay_of, platfor
         assert most_in(times, seconds) <= rate * (seconds + LEASE_SECONDS) + zone.burst + 1
 
 
+@pytest.mark.conformance
+async def test_twin_of_l8_processes_that_share_nothing_exceed_the_limit(relay_of, platform_of):
+    port, _ = platform_of()
+    relay = relay_of(processes=PROCESSES, broken="leases")
+    crowds = flooding(port, relay, tenant(port, WIDE))
+    await turns(await first_message(port) + 10 - time.monotonic())
+
+    times = times_at(port)
+    for crowd in crowds:
+        await crowd.abandon()
+    assert most_in(times, 8) > WIDE.permits * (8 + LEASE_SECONDS) + WIDE.burst + 1 + ALONE
+
+
 async def test_f1_f10_the_limit_holds_while_a_process_dies_another_stalls_and_redis_restarts_empty(
     relay_of, own_server, platform_of, told
 ):

@@ -6,7 +6,8 @@ commas. A relay's children are started by the same file, so they lack the same d
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from pkgutil import resolve_name
 from typing import Any, TypeAlias
 
@@ -25,8 +26,17 @@ async def _no_drain(*_arguments: Unchecked) -> None:
     pass
 
 
-def _at_once(*_arguments: Unchecked) -> int:
-    return 0
+@asynccontextmanager
+async def _at_once(*_arguments: Unchecked) -> AsyncIterator[int]:
+    yield 0
+
+
+def _all_of_it(*_arguments: Unchecked, **_options: Unchecked) -> float:
+    return 1.0
+
+
+async def _no_answer(*_arguments: Unchecked) -> None:
+    raise TimeoutError
 
 
 def _log_on_the_loop(handler: Unchecked, record: Unchecked) -> None:
@@ -75,7 +85,13 @@ DEFENCES: Mapping[str, Mapping[str, Unchecked]] = {
         "relay.gateway.server:notice_dead_peer": _nothing,
     },
     "inspection": {"relay.splicing.session:Session.inspect": _nothing},
-    "handshake_zone": {"relay.gateway.admission:Admission._charge_handshake": _at_once},
+    "handshake_zone": {"relay.sharing.entering:Entering.entered": _at_once},
+    "leases": {
+        "relay.sharing.tenant_leases:TenantLeases._take": _no_answer,
+        "relay.sharing.tenant_leases:share_alone": _all_of_it,
+    },
+    "give_up": {"relay.sharing.place:Place.give_up": _nothing},
+    "apply_change": {"relay.gateway.worker:Worker.apply_change": _nothing},
     "log_thread": {"controlplane.logs.writer:LineWriter.emit": _log_on_the_loop},
     "commit_first": {"relay.telemetry.rollups:read_on": Around(_forgetting)},
 }
