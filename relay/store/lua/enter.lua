@@ -30,7 +30,7 @@ end
 
 local function chosen(words, from)
   local found = {}
-  for number in string.gmatch(words, "%d+") do table.insert(found, from[bounded(number, 1, #from)]) end
+  for number in string.gmatch(words or "", "%d+") do table.insert(found, from[bounded(number, 1, #from)]) end
   return found
 end
 

@@ -6,7 +6,7 @@ import pytest
 
 from relay.sharing.ending import end_tasks
 from relay.store.announcements import EVERY_TENANT, announce, changed_tenants
-from relay.store.caps import Held, Holding, Result, Who, enter, hold
+from relay.store.caps import Held, Holding, Newcomer, Result, Who, enter, hold
 from relay.store.client_records import load_record, replace_records
 from relay.store.cluster import is_cluster, open_cluster_on_loop
 from relay.store.leases import LeaseRequest, take_leases
@@ -34,10 +34,12 @@ async def granted(redis_on_loop, tenant_id, worker="1"):
     return answers.answers[0].grant.permits
 
 
-async def entered(redis_on_loop, tenant_id):
+async def entered(redis_on_loop, tenant_id, held=0):
     """What becomes of one connection."""
-    zones, caps = [(KEY, HANDSHAKES)], [(KEY._replace(name="connections"), CONNECTIONS)]
-    return (await enter(redis_on_loop, Who(tenant_id, "1", ""), zones, caps, holds_any=False)).result
+    cap = Held(KEY._replace(name="connections"), held, CONNECTIONS.permits)
+    newcomer = Newcomer(((KEY, HANDSHAKES),), (cap,))
+    [entry] = await enter(redis_on_loop, Who(tenant_id, "1", ""), [newcomer], holds_any=False)
+    return entry.result
 
 
 async def listen(heard):
@@ -69,10 +71,10 @@ async def test_leases_are_granted_to_each_tenant_on_its_node(cluster, redis_on_l
 
 async def test_caps_and_handshakes_are_counted_for_each_tenant_on_its_node(cluster, redis_on_loop):
     for tenant_id in cluster.tenants():
-        assert [await entered(redis_on_loop, tenant_id) for _ in range(2)] == [Result.IN, Result.REJECTED]
+        assert [await entered(redis_on_loop, tenant_id, held) for held in range(2)] == [Result.IN, Result.REJECTED]
         held = [Held(KEY._replace(name="connections"), 2, 2)]
         assert (await hold(redis_on_loop, Who(tenant_id, "1", ""), held))[1] == [Holding(0, 2)]
-        assert await entered(redis_on_loop, tenant_id) is Result.FULL
+        assert await entered(redis_on_loop, tenant_id, 2) is Result.FULL
 
 
 async def test_records_are_replaced_in_one_step_on_each_node(cluster, redis_on_loop):
