@@ -21,6 +21,7 @@ from relay.throttle.zones import ZoneKey
 
 log = structlog.get_logger()
 SPACING_NS = 2_000_000  # at least, between two round trips
+AWAY_NS = 100_000_000  # while Redis is away, how long nobody looks at the most
 MOST_ZONES = 256  # in one round trip
 TOLD_NS = 4 * SECOND_NS  # for so long a share counts that the store told; in the store it counts for longer
 
@@ -71,7 +72,10 @@ class TenantLeases:
             self._woken.clear()
             due = {zone: zone.due_ns(now_ns, self._around.room.standing(zone)) for zone in self._active}
             first_ns = min(due.values())
-            if first_ns <= now_ns:
+            if self._is_away:
+                self._probe_if_due()
+                first_ns = min(first_ns, now_ns + AWAY_NS)  # it may be back before anybody need ask
+            if min(due.values()) <= now_ns:
                 together = sorted(due, key=due.__getitem__)[:MOST_ZONES]
                 await self._ask([zone for zone in together if zone.comes_along(now_ns, due[zone])])
                 await asyncio.sleep(SPACING_NS / SECOND_NS)
@@ -94,7 +98,6 @@ class TenantLeases:
         if not asks:
             return
         if self._is_away:
-            self._probe_if_due()
             self._grant_alone(asks, asked_ns)
             return
         requests = [
@@ -138,6 +141,9 @@ class TenantLeases:
         self._is_away = False
         self._around.probing.found(time.monotonic())
         self._around.figures.away.discard(self._tenant_id)
+        for zone in self._active:
+            zone.ask_anew()
+        self._woken.set()
         log.info("shared_limits_back", tenant=self._tenant_id)
 
     def _go_away(self, error: Exception) -> None:
@@ -148,9 +154,11 @@ class TenantLeases:
     def _grant_alone(self, asks: dict[LeasedZone, Ask], asked_ns: int) -> None:
         for zone, ask in asks.items():
             alone = self._alone.get(zone.key)
-            if alone is None:
-                share = self._share_of(zone.key, asked_ns)
+            if alone is None or alone.terms != zone.terms:
+                share, former = self._share_of(zone.key, asked_ns), alone
                 alone = self._alone[zone.key] = Fallback(zone.store_away, zone.terms, share, asked_ns // US_NS)
+                if former is not None:
+                    alone.go_on_from(former)
             self._hand_out(zone, alone.grant(asked_ns // US_NS, ask), asked_ns)
 
     def _share_of(self, key: ZoneKey, now_ns: int) -> float:

@@ -16,15 +16,15 @@ class Fallback:
     begins with. Where it is away for one alone, that one's part comes on top until it is back, and is then taken off.
     """
 
-    __slots__ = ("_bucket", "_granted", "_since_us", "_terms", "_way")
+    __slots__ = ("_bucket", "_terms", "_way", "granted", "since_us", "terms")
 
     def __init__(self, way: StoreAway, terms: Terms, share: float, now_us: int) -> None:
         """Begin at ``now_us`` with ``share`` of the rate of ``terms``, between 0 and 1."""
-        self._way = way
+        self._way, self.terms = way, terms
         self._terms = Terms(terms.permits, int(terms.period_us / max(share, LEAST_SHARE)), 0, 0)
         self._bucket = SharedBucket()
-        self._since_us = now_us
-        self._granted = 0
+        self.since_us = now_us
+        self.granted = 0
 
     def grant(self, now_us: int, ask: Ask) -> Grant:
         """Answer as the store would."""
@@ -33,12 +33,16 @@ class Fallback:
         if self._way is StoreAway.LET_PASS:
             return Grant(ask.wanted, -self._terms.cost_us(ask.wanted), 0, is_contended=False)  # all at once
         grant = self._bucket.grant(now_us, self._terms, ask)
-        self._granted += grant.permits
+        self.granted += grant.permits
         return grant
+
+    def go_on_from(self, former: "Fallback") -> None:
+        """Owe what was granted under the former version of the policy too."""
+        self.since_us, self.granted = former.since_us, former.granted
 
     def owed(self, now_us: int) -> Debit:
         """What the store must count as granted since this began: it does not owe what was let pass on purpose."""
-        return Debit(self._granted, now_us - self._since_us)
+        return Debit(self.granted, now_us - self.since_us)
 
 
 def share_alone(told: float, workers: int) -> float:

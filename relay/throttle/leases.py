@@ -172,6 +172,10 @@ class LeasedZone:
         if self._lacking or self._gate_is_closed:
             self._lack(self)
 
+    def ask_anew(self) -> None:
+        """Forget when to ask again: somebody else said so."""
+        self._retry_at_ns = NEVER_NS
+
     def drop_all(self) -> None:
         """Give up all permits."""
         self._drop()

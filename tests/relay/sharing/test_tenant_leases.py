@@ -91,6 +91,16 @@ async def test_f9_a_redis_that_hangs_holds_up_nobody_and_is_used_again_when_it_a
     await eventually(lambda: sharing.figures.round_trips > trips + 3)
 
 
+async def test_f9_a_wait_of_an_hour_that_a_process_told_itself_ends_when_redis_is_back(own_server, flood_of):
+    flood, sharing = flood_of(ZonePolicy(name="tenant", scope=Scope.TENANT, permits=1, period_ns=3600 * 10**9, burst=3))
+    with own_server.frozen():
+        await eventually(lambda: sharing.figures.away)
+        passed = len(flood.passed)
+
+    await eventually(lambda: not sharing.figures.away)
+    await eventually(lambda: len(flood.passed) > passed)
+
+
 async def test_f13_a_full_redis_is_as_one_that_is_away(own_server, flood_of):
     flood, sharing = flood_of(FAST)
     await eventually(lambda: len(flood.passed) > 40)

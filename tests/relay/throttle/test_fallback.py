@@ -43,6 +43,16 @@ def test_what_was_granted_is_owed_from_the_beginning_on():
     assert alone.owed(51_000) == Debit(permits=1, began_us_ago=50_000)
 
 
+def test_another_version_owes_what_was_granted_under_the_former_one():
+    former, later = (Fallback(StoreAway.SHARE, TERMS, 0.25, now_us) for now_us in (1_000, 31_000))
+    former.grant(1_000, ONE)
+
+    later.go_on_from(former)
+    later.grant(31_000, ONE)
+
+    assert later.owed(51_000) == Debit(permits=2, began_us_ago=50_000)
+
+
 def test_a_bucket_that_was_away_for_all_owes_nothing_of_its_burst_afterwards():
     bucket = SharedBucket()
     bucket.grant(0, TERMS, ONE)
