@@ -244,8 +244,8 @@ class Entering:
 
 
 def _accept(tenant: TenantPlaces, one: Waiting, wait_ns: int) -> None:
-    tenant.take(one)
-    if not one.wait.done():
+    if not one.wait.done():  # it has not gone already
+        tenant.take(one)
         one.wait.set_result(wait_ns)
 
 

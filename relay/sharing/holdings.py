@@ -53,8 +53,8 @@ class TenantPlaces:
         return any(places.ends for places in self.places.values())
 
     def take(self, one: Waiting) -> None:
-        """Count it as open from now on, unless it has gone already."""
-        for cap in one.caps if not one.wait.done() else ():
+        """Count it as open from now on."""
+        for cap in one.caps:
             self.places.setdefault(cap.key, Places(cap.policy.permits)).ends[one.number] = one.end
 
     def give_back(self, one: Waiting) -> bool:

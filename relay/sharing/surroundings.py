@@ -42,7 +42,7 @@ class Probing:
         self._next = self._found = 0.0
 
     def is_due(self, now: float, tried: float) -> bool:
-        """Tell whether a tenant that ``tried`` last at that time may try now, all in seconds of the loop's time."""
+        """Tell whether a tenant that ``tried`` last at that time may try now, both in monotonic seconds."""
         if tried < self._found:
             return True
         if now < self._next:

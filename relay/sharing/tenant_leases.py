@@ -1,7 +1,7 @@
 """Asks Redis for the permits of one tenant's shared zones: one round trip at a time, for all that want some.
 
 What to ask, and when, the zones themselves say (relay/throttle/leases.py). While Redis is away they go on as their
-policies say (relay/throttle/fallback.py), and one of each few round trips finds out whether it is back.
+policies say (relay/throttle/fallback.py), while a task tries now and then whether it is back.
 """
 
 import asyncio
@@ -75,7 +75,7 @@ class TenantLeases:
             if self._is_away:
                 self._probe_if_due()
                 first_ns = min(first_ns, now_ns + AWAY_NS)  # it may be back before anybody need ask
-            if min(due.values()) <= now_ns:
+            if first_ns <= now_ns:
                 together = sorted(due, key=due.__getitem__)[:MOST_ZONES]
                 await self._ask([zone for zone in together if zone.comes_along(now_ns, due[zone])])
                 await asyncio.sleep(SPACING_NS / SECOND_NS)

@@ -196,11 +196,9 @@ class SharedBucket:
             if permits < ask.wanted:
                 share.wanted_more_in = window
         opens_us = arrival_us - terms.delay_us
-        retry_us = (
-            0
-            if permits
-            else max(1, self._retry_us(now_us, terms, arrival_us - gate_us, arrival_us - spare_gate_us, share))
-        )
+        retry_us = 0
+        if not permits:
+            retry_us = max(1, self._retry_us(now_us, terms, arrival_us - gate_us, arrival_us - spare_gate_us, share))
         return Grant(permits, opens_us - now_us, retry_us, self._contended_in >= window - 1)
 
     def _retry_us(self, now_us: int, terms: Terms, wait_us: int, spare_wait_us: int, share: Share | None) -> int:
@@ -253,9 +251,8 @@ class SharedBucket:
 
     def _share(self, party: Party, now_us: int, terms: Terms) -> Share:
         window, share = now_us // WINDOW_US, self._shares.get(party)
-        if (
-            share is None or share.window < window - FORGOTTEN_WINDOWS
-        ):  # until one knows better it wants all it can have
+        if share is None or share.window < window - FORGOTTEN_WINDOWS:
+            # Until one knows better it wants all it can have.
             share = self._shares[party] = Share(now_us - WINDOW_US, window, wanted_more_in=window)
             self._has_newcomer = True
         soon_us = self._shared_out_us + max(NEWCOMER_US, NEWCOMER_US_EACH * len(self._shares))

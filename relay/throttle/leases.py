@@ -143,16 +143,13 @@ class LeasedZone:
             return 0
         return min(most, self.permits, (now_ns - self.opens_ns) // self.interval_ns + 1)
 
-    def settle(self, now_ns: int) -> bool:
-        """Go on to the next lot where one is used up or has ended; tell whether there was one to go on to."""
-        began = False
+    def settle(self, now_ns: int) -> None:
+        """Go on to the next lot where one is used up or has ended."""
         while self._later and (not self.permits or self._expires_ns <= now_ns):
             self._drop()
             self._begin(self._later.popleft(), now_ns)
-            began = True
         if self._expires_ns <= now_ns:
             self._drop()
-        return began
 
     def close_gate(self) -> None:
         """Send newcomers to the end of the line: somebody waits."""

@@ -21,6 +21,12 @@ def over(fleet):
     return most_over(times_ns, fleet.policy, slack, fleet.granted_alone)
 
 
+def flood_each_worker(fleet):
+    """A client of its own floods each."""
+    for number, worker in enumerate(fleet.workers):
+        fleet.connect(worker, flood(f"c{number}"))
+
+
 @pytest.mark.parametrize(("burst", "delay"), [(40, 40), (40, 20), (40, 0), (0, 0)])
 @pytest.mark.parametrize("workers", [1, 4])
 def test_l8_several_workers_carry_the_rate_of_one_zone_and_never_more(workers, burst, delay):
@@ -44,8 +50,7 @@ def test_l8_a_slow_zone_is_carried_by_four_workers_too():
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_with_stalls_deaths_and_lost_answers_no_window_is_over_but_by_what_workers_granted_themselves(seed):
     fleet = Fleet(seed, TENANT, 6, lost=0.01, late=0.01)
-    for number, worker in enumerate(fleet.workers):
-        fleet.connect(worker, flood(f"c{number}"))
+    flood_each_worker(fleet)
     for _ in range(5):
         fleet.run(1)
         fleet.workers[fleet.random.randrange(6)].stalled_until_ns = fleet.now_ns + 700 * MS
@@ -58,8 +63,7 @@ def test_with_stalls_deaths_and_lost_answers_no_window_is_over_but_by_what_worke
 
 def test_f10_a_store_that_restarts_empty_lets_no_second_burst_pass():
     fleet = Fleet(5, TENANT, 4)
-    for number, worker in enumerate(fleet.workers):
-        fleet.connect(worker, flood(f"c{number}"))
+    flood_each_worker(fleet)
     fleet.run(2)
     fleet.restart_store_empty(1.0)
     fleet.run(4)
@@ -69,8 +73,7 @@ def test_f10_a_store_that_restarts_empty_lets_no_second_burst_pass():
 
 def test_f8_after_two_seconds_without_the_store_the_rate_goes_on_at_once():
     fleet = Fleet(6, TENANT, 4)
-    for number, worker in enumerate(fleet.workers):
-        fleet.connect(worker, flood(f"c{number}"))
+    flood_each_worker(fleet)
     fleet.run(3)
     fleet.store_is_away_until_ns = fleet.now_ns + 2_000 * MS
     fleet.run(5)

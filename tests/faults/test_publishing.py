@@ -1,9 +1,7 @@
 import asyncio
-import json
 import os
 import signal
 import time
-import urllib.request
 
 import pytest
 from channels.db import database_sync_to_async
@@ -13,6 +11,7 @@ from tenants.actions.policies import create_draft, publish_version, set_zones
 from tenants.receipts import receipt_of
 from tenants.snapshots import build_records, publish_records
 from tests.faults.ground.sender import Crowd
+from tests.load.simulator import stats
 from tests.relay import records
 from tests.relay.eventually import turns
 from tests.tenants.factories import ChannelFactory, ClientFactory, PolicyFactory, TenantFactory
@@ -52,9 +51,8 @@ class Publishing:
 
     async def received(self):
         """How many messages of each open connection came to the platform."""
-        url = f"http://127.0.0.1:{self.platform}/control/stats"
-        text = await asyncio.to_thread(lambda: urllib.request.urlopen(url, timeout=10).read())
-        return {row["connection"]: row["messages"] for row in json.loads(text)["by_connection"] if row["open"]}
+        counts = await asyncio.to_thread(stats, self.platform)
+        return {row["connection"]: row["messages"] for row in counts["by_connection"] if row["open"]}
 
 
 @pytest.fixture

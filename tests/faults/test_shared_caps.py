@@ -1,9 +1,7 @@
 import asyncio
-import json
 import os
 import signal
 import time
-import urllib.request
 from contextlib import suppress
 
 import pytest
@@ -12,6 +10,7 @@ import websockets
 
 from relay.protocol.close_codes import CloseCode
 from relay.throttle.policy import Beyond, Counted, ZonePolicy
+from tests.load.simulator import stats
 from tests.relay.eventually import turns
 from tests.relay.records import policy
 
@@ -47,9 +46,8 @@ class Client:
 
     async def opened_at_platform(self):
         """How many connections the platform has."""
-        url = f"http://127.0.0.1:{self.platform}/control/stats"
-        text = await asyncio.to_thread(lambda: urllib.request.urlopen(url, timeout=10).read())
-        return json.loads(text)["connections"]["open"]
+        counts = await asyncio.to_thread(stats, self.platform)
+        return counts["connections"]["open"]
 
     async def until(self, is_so, seconds=PATIENCE_SECONDS):
         """Wait until the number of connections at the platform is as it should be; answers how long that took."""
