@@ -16,7 +16,7 @@ CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 LARGEST_CONTROL_BYTES = 125
 TWO_BYTES_FOLLOW, EIGHT_BYTES_FOLLOW, LARGEST_TWO_BYTE_LENGTH = 126, 127, 0xFFFF
 MASK_BYTES = 4
-FIRST_FOUR_BYTES = Struct("!BBH").unpack_from
+FIRST_FOUR_BYTES = Struct("!HH").unpack_from
 
 
 class FrameKind(IntEnum):
@@ -119,22 +119,21 @@ class FrameScanner:
         Returns:
             How many there are, ``most`` at the most, and where the last one ends, which may be beyond the chunk.
         """
-        count, end = 0, 0 if self.message_is_open or self.close_was_read else len(chunk)
-        plain, least_small, most_small, most_medium, small_header_bytes, medium_header_bytes = self._run_form
+        end = 0 if self.message_is_open or self.close_was_read else len(chunk)
+        lengths, longest, header_bytes = self._run_form
+        count = 0
         try:
             while at < end and count < most:
-                first, code, following = FIRST_FOUR_BYTES(chunk, at)
-                if first not in plain:
-                    break
-                if least_small <= code <= most_small:
-                    at += code + small_header_bytes
-                elif code == least_small + TWO_BYTES_FOLLOW and LARGEST_CONTROL_BYTES < following <= most_medium:
-                    at += following + medium_header_bytes
-                else:
-                    break
+                head, size = FIRST_FOUR_BYTES(chunk, at)
+                length = lengths[head]
+                if not length:
+                    if not LARGEST_CONTROL_BYTES < size <= longest:
+                        break
+                    length = size + header_bytes
+                at += length
                 count += 1
-        except StructError:
-            pass
+        except (KeyError, StructError):
+            pass  # something else stands there, or a header that is not complete
         return count, at
 
     def skip(self, chunk: bytes, at: int) -> int:
@@ -214,17 +213,16 @@ class FrameScanner:
 @cache
 def _run_form(
     plain: frozenset[int], mask_bit: int, header_bytes: int, largest_message_bytes: int
-) -> tuple[frozenset[int], int, int, int, int, int]:
-    """What ``read_run`` compares with, the same for all connections of a kind.
+) -> tuple[dict[int, int], int, int]:
+    """What ``read_run`` looks up, the same for all connections of a kind.
 
-    The first bytes of plain messages; the least and the greatest second byte of a small one; the greatest length that
-    two bytes tell; and what comes to a small one's second byte, and to a medium one's length, for the whole frame.
+    The whole length of each plain frame by its first two bytes, 0 where two more tell it; the greatest payload that
+    those tell; and how long the header is then.
     """
-    return (
-        plain,
-        mask_bit,
-        mask_bit + min(LARGEST_CONTROL_BYTES, largest_message_bytes),
-        min(LARGEST_TWO_BYTE_LENGTH, largest_message_bytes),
-        header_bytes - mask_bit,
-        header_bytes + 2,
-    )
+    smallest = {
+        first << 8 | mask_bit | size: header_bytes + size
+        for first in plain
+        for size in range(min(LARGEST_CONTROL_BYTES, largest_message_bytes) + 1)
+    }
+    medium = {first << 8 | mask_bit | TWO_BYTES_FOLLOW: 0 for first in plain}
+    return smallest | medium, min(LARGEST_TWO_BYTE_LENGTH, largest_message_bytes), header_bytes + 2

@@ -15,7 +15,8 @@ from relay.sharing.surroundings import UNANSWERED, Surroundings
 from relay.store.leases import LeaseAnswer, LeaseRequest, take_leases
 from relay.throttle.fallback import Fallback, share_alone
 from relay.throttle.granting import Ask, Debit, Grant
-from relay.throttle.leases import FAR_NS, US_NS, LeasedZone
+from relay.throttle.leases import US_NS, LeasedZone
+from relay.throttle.lots import FAR_NS
 from relay.throttle.policy import SECOND_NS
 from relay.throttle.zones import ZoneKey
 

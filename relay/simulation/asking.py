@@ -3,7 +3,8 @@
 from relay.simulation.agenda import Agenda, Plan
 from relay.simulation.lines import Lines
 from relay.throttle.granting import Party, SharedBucket
-from relay.throttle.leases import FAR_NS, US_NS, LeasedZone
+from relay.throttle.leases import US_NS, LeasedZone
+from relay.throttle.lots import FAR_NS
 from relay.throttle.policy import SECOND_NS, ZoneSource
 from relay.throttle.zones import KeyedZone, ZoneKey
 

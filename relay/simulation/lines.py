@@ -5,8 +5,9 @@ from itertools import islice
 from typing import Protocol
 
 from relay.simulation.agenda import Agenda, Plan
-from relay.throttle.leases import FAR_NS, NOBODY, LeasedZone, Standing
+from relay.throttle.leases import NOBODY, LeasedZone, Standing
 from relay.throttle.limiter import AnyZone
+from relay.throttle.lots import FAR_NS
 from relay.throttle.policy import SECOND_NS, Beyond
 
 PACING_QUANTUM_NS = 2_000_000

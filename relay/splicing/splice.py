@@ -4,7 +4,7 @@ Nothing is queued: who must wait is not read from, so TCP makes the sender wait.
 """
 
 import asyncio
-import time
+from time import monotonic_ns
 from typing import cast
 
 from relay.protocol.frames import FrameKind, FrameScanner, ProtocolViolation
@@ -83,7 +83,7 @@ class Splice(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Read no more from the peer: this side's socket is over its high-water mark."""
-        self.full_since_ns = time.monotonic_ns()
+        self.full_since_ns = monotonic_ns()
         self.peer.stop(Stop.PEER_FULL)
 
     def resume_writing(self) -> None:
@@ -103,16 +103,17 @@ class Splice(asyncio.Protocol):
             return
         messages, end = self._scanner.read_run(data, passing_bytes, FRAMES_A_TURN)
         admit_run = self._admit_run
-        if end >= size and (admit_run is None or admit_run(time.monotonic_ns(), messages)):
+        if end >= size and (admit_run is None or admit_run(monotonic_ns(), messages)):
             counter = self._counter
             counter.messages += messages
             counter.bytes += size
             self._passing_bytes = end - size
             self.throttled_since_ns = 0
-            self._write_to_peer(data)
+            write_to_peer = self._write_to_peer  # called as a method it would be looked up in its class first
+            write_to_peer(data)
             if size > BYTES_A_TURN:
                 self._keep(data, size, in_mid_header=False)
-        elif self._walk(data, 0, passing_bytes, time.monotonic_ns()):
+        elif self._walk(data, 0, passing_bytes, monotonic_ns()):
             self.throttled_since_ns = 0
 
     def ask_again(self, now_ns: int) -> None:
@@ -139,7 +140,7 @@ class Splice(asyncio.Protocol):
         self._follow(limits)
         if self.held is not None:
             self._leave_line()
-            self.ask_again(time.monotonic_ns())
+            self.ask_again(monotonic_ns())
 
     def stop(self, reason: Stop) -> None:
         """Read no more, for one more reason."""
@@ -152,10 +153,10 @@ class Splice(asyncio.Protocol):
         self._stops &= ~reason
         if self._asked_in_vain and not self._stops & Stop.PEER_FULL:
             self._asked_in_vain = False
-            self.ask_again(time.monotonic_ns())
+            self.ask_again(monotonic_ns())
         if not self._stops and self._rest:
             rest, self._rest = self._rest, b""
-            self._walk(rest, 0, 0, time.monotonic_ns())
+            self._walk(rest, 0, 0, monotonic_ns())
         self._read_on()
 
     def end_with(self, last_words: bytes) -> None:
@@ -185,7 +186,7 @@ class Splice(asyncio.Protocol):
             data, self._header = self._header + data, b""
         if self._is_ending:
             self._skip(data, passing_bytes)
-        elif self._walk(data, 0, passing_bytes, time.monotonic_ns()):
+        elif self._walk(data, 0, passing_bytes, monotonic_ns()):
             self.throttled_since_ns = 0
 
     def _walk(self, chunk: bytes, written: int, judged: int, now_ns: int) -> bool:
@@ -294,5 +295,5 @@ class Splice(asyncio.Protocol):
         self._leave_line()
         held, self.held = self.held, None
         if held is not None and held.throttle is not None:
-            held.throttle.let_go(held.arrived_ns, time.monotonic_ns())
+            held.throttle.let_go(held.arrived_ns, monotonic_ns())
             self._counter.waiting -= 1

@@ -12,8 +12,9 @@ from typing import Protocol
 from relay.protocol.frames import FrameKind
 from relay.splicing.turns import Turns
 from relay.telemetry.counters import ThrottleCounter
-from relay.throttle.leases import FAR_NS, NOBODY, LeasedZone, Standing
+from relay.throttle.leases import NOBODY, LeasedZone, Standing
 from relay.throttle.limiter import AnyZone
+from relay.throttle.lots import FAR_NS
 from relay.throttle.policy import SECOND_NS, Beyond
 
 PACING_QUANTUM_SECONDS = 0.002  # all that is due goes in one turn: uvloop's timers are true to a millisecond only

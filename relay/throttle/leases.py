@@ -4,18 +4,15 @@ A permit is debited from the shared bucket before it is here, and is given up ``
 Knows no clock and no store: time is passed in, and who asks is relay/gateway/leasing.py.
 """
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from relay.throttle.granting import Ask, Grant, Party, Terms
-from relay.throttle.lots import LEASE_NS, Lot
+from relay.throttle.lots import FAR_NS, LEASE_NS, NEVER_NS, Lot, Lots
 from relay.throttle.policy import LEASE_SECONDS, SECOND_NS, Counted, StoreAway, ZonePolicy, ZoneSource
 from relay.throttle.zones import ZoneKey
 
 US_NS = 1_000
-FAR_NS = 1 << 62
-NEVER_NS = -FAR_NS
 LEAST_LEASED = 8  # permits in a lease; a zone that gives fewer is asked for each
 RENEW_NS = 10_000_000  # before its end a lease is asked for anew
 TOGETHER_NS = 8_000_000  # what is due so soon is asked for along with the rest
@@ -36,49 +33,36 @@ class Standing:
 NOBODY = Standing(0, 0, 0)
 
 
-class LeasedZone:
-    """One shared limit as one worker holds it. The limiter reads and changes the first four attributes.
+class LeasedZone(Lots):
+    """One shared limit as one worker holds it: its lots, and when to ask for the next.
 
     Attributes:
-        permits: of the lot that is being spent.
-        opens_ns: when the next of them may be spent.
-        interval_ns: how much later each following one may be.
-        usable_until_ns: when the lot ends; ``NEVER_NS`` while newcomers must stand in line.
         source: which version of which policy it follows; episodes of throttling name it.
         key: whose traffic it adds up.
         party: who shares the zone, or none where its client is alone.
         store_away: what becomes of it while Redis does not answer.
     """
 
-    _SPENT = "permits", "opens_ns", "interval_ns", "usable_until_ns"
     _LIMIT = "key", "party", "policy", "source", "store_away", "terms"
-    _LOTS = "_dropped", "_expires_ns", "_gate_is_closed", "_granted", "_last_granted", "_later", "_reserve"
-    _ASKING = "_asked_ns", "_is_contended", "_lack", "_lacking", "_rate", "_refused", "_retry_at_ns", "_seen_spent"
-    __slots__ = ("__weakref__", *_SPENT, *_LIMIT, *_LOTS, *_ASKING)
+    _ASKED = "_is_contended", "_lack", "_lacking", "_last_granted", "_rate", "_refused", "_reserve", "_seen_spent"
+    __slots__ = ("__weakref__", "_asked_ns", "_retry_at_ns", *_LIMIT, *_ASKED)
 
     def __init__(
         self, key: ZoneKey, policy: ZonePolicy, party: Party | None, lack: Callable[["LeasedZone"], None]
     ) -> None:
         """Begin without permits. ``lack`` is called with the zone whenever somebody needs what is not there."""
+        super().__init__()
         self.key = key
         self.store_away = StoreAway.SHARE
-        self.permits = self.opens_ns = 0
-        self.usable_until_ns = self._expires_ns = NEVER_NS
         self.source = ZoneSource("", 0, policy.name)
         self.party = party
         self._lack = lack
-        self._later: deque[Lot] = deque()
-        self._gate_is_closed = self._is_contended = self._refused = False
-        self._granted = self._dropped = self._seen_spent = self._lacking = 0
+        self._is_contended = self._refused = False
+        self._seen_spent = self._lacking = 0
         self._asked_ns = self._retry_at_ns = NEVER_NS
         self._rate = 0.0
         self._last_granted = self._reserve = 0
         self._follow(policy)
-
-    @property
-    def spent(self) -> int:
-        """Permits that were spent here, since the zone was made."""
-        return self._granted - self._dropped - self._available()
 
     def permits_for(self, size_bytes: int) -> int:
         """What one message of ``size_bytes`` takes."""
@@ -96,12 +80,12 @@ class LeasedZone:
         self.settle(now_ns)
         if self.opens_ns > now_ns or self._expires_ns <= now_ns:
             return not wanted
-        return wanted <= self.permits or wanted <= self._open_permits(now_ns)
+        return wanted <= self._left() or wanted <= self._open_permits(now_ns)
 
     def has_plenty(self, now_ns: int, _waiting: int) -> bool:
         """Tell whether nobody need be held to one message at a time: they wait for an answer, not for the rate."""
         self.settle(now_ns)
-        return bool(self.permits) and self.opens_ns <= now_ns and not self._is_contended
+        return bool(self._left()) and self.opens_ns <= now_ns and not self._is_contended
 
     def admits(self, now_ns: int, size_bytes: int) -> bool:
         """The same of a message that has just arrived: while others stand in line, it stands behind them."""
@@ -121,45 +105,16 @@ class LeasedZone:
         opens_ns = self.opens_at_ns()
         return max(1, (self._retry_at_ns if opens_ns == FAR_NS else opens_ns) - now_ns)
 
-    def opens_at_ns(self) -> int:
-        """When the next permit may be spent; ``FAR_NS`` where there is none."""
-        if self.permits:
-            return self.opens_ns
-        return self._later[0].opens_ns if self._later else FAR_NS
-
-    def spend(self, now_ns: int, size_bytes: int) -> None:
-        """Take the permits of one message that has room."""
-        wanted = self.permits_for(size_bytes)
-        while wanted > self.permits and self._later:
-            wanted -= self.permits
+    def spend(self, now_ns: int, wanted: int) -> None:
+        """Take permits that there is room for."""
+        while wanted > self._left() and self._later:
+            wanted -= self._left()
             self._begin(self._later.popleft(), now_ns)
-        self.permits -= wanted
+        if self.ready:
+            self.ready -= wanted
+        else:
+            self.permits -= wanted
         self.opens_ns += self.cost_ns(wanted)
-
-    def room(self, now_ns: int, most: int) -> int:
-        """How many messages that have just arrived may be charged together, ``most`` at the most."""
-        self.settle(now_ns)
-        if self._gate_is_closed or self.opens_ns > now_ns or self._expires_ns <= now_ns:
-            return 0
-        return min(most, self.permits, (now_ns - self.opens_ns) // self.interval_ns + 1)
-
-    def settle(self, now_ns: int) -> None:
-        """Go on to the next lot where one is used up or has ended."""
-        while self._later and (not self.permits or self._expires_ns <= now_ns):
-            self._drop()
-            self._begin(self._later.popleft(), now_ns)
-        if self._expires_ns <= now_ns:
-            self._drop()
-
-    def close_gate(self) -> None:
-        """Send newcomers to the end of the line: somebody waits."""
-        self._gate_is_closed = True
-        self.usable_until_ns = NEVER_NS
-
-    def open_gate(self) -> None:
-        """Let newcomers spend again: nobody waits."""
-        self._gate_is_closed = False
-        self.usable_until_ns = self._expires_ns
 
     def adopt(self, policy: ZonePolicy) -> None:
         """Go on under another version of the policy. Permits of the former one are given up: they had its rate."""
@@ -172,12 +127,6 @@ class LeasedZone:
     def ask_anew(self) -> None:
         """Forget when to ask again: somebody else said so."""
         self._retry_at_ns = NEVER_NS
-
-    def drop_all(self) -> None:
-        """Give up all permits."""
-        self._drop()
-        self._dropped += sum(lot.permits for lot in self._later)
-        self._later.clear()
 
     def due_ns(self, now_ns: int, standing: Standing) -> int:
         """When to ask again; ``FAR_NS`` where nothing is wanted."""
@@ -211,7 +160,7 @@ class LeasedZone:
         if not self.is_leased:
             return Ask(first, first, waited_us, self.party)
         ahead_seconds = AHEAD_CONTENDED_SECONDS if self._is_contended else AHEAD_SECONDS
-        ahead = int(self._rate * ahead_seconds) - max(0, self._lasting_permits(now_ns) - needed)
+        ahead = int(self._rate * ahead_seconds) - max(0, self._lasting_permits(now_ns + 2 * RENEW_NS) - needed)
         if missing and not (available or self._is_contended):
             ahead = max(ahead, 2 * self._last_granted - missing)  # they did not last: demand is only beginning
         if not self._is_contended:
@@ -239,7 +188,7 @@ class LeasedZone:
         if reserve:
             opens_ns += self.cost_ns(grant.permits - reserve)
             self._later.append(Lot(reserve, opens_ns, asked_ns + 2 * LEASE_NS, is_reserve=True))
-        if not self.permits:
+        if not self._left():
             self._begin(self._later.popleft(), now_ns)
 
     @property
@@ -250,38 +199,15 @@ class LeasedZone:
     @property
     def is_idle(self) -> bool:
         """Tell whether nothing is here and nothing is wanted."""
-        return not (self.permits or self._later or self._lacking)
+        return not (self._available() or self._lacking)
 
     def _follow(self, policy: ZonePolicy) -> None:
         self.policy = policy
         self.terms = Terms.of(policy)
         self.interval_ns = -(-policy.period_ns // policy.permits)
 
-    def _begin(self, lot: Lot, now_ns: int) -> None:
-        self.permits, self.opens_ns, self._expires_ns = lot.permits, lot.opens_ns, lot.ends_ns(now_ns)
-        self.usable_until_ns = NEVER_NS if self._gate_is_closed else self._expires_ns
-
-    def _drop(self) -> None:
-        self._dropped += self.permits
-        self.permits = 0
-
-    def _open_permits(self, now_ns: int) -> int:
-        """Permits for one large message: it may begin when the first of them is due."""
-        return self.permits + sum(lot.permits for lot in self._later if lot.opens_ns <= now_ns < lot.expires_ns)
-
     def _needed(self, standing: Standing) -> int:
         return max(standing.permits, self._lacking)
-
-    def _available(self) -> int:
-        """Permits that are here, or will open."""
-        return self.permits + sum(lot.permits for lot in self._later)
-
-    def _last_lot(self) -> Lot:
-        return self._later[-1] if self._later else Lot(self.permits, self.opens_ns, self._expires_ns)
-
-    def _lasting_permits(self, now_ns: int) -> int:
-        lots = (Lot(self.permits, self.opens_ns, self._expires_ns), *self._later)
-        return sum(lot.permits for lot in lots if lot.expires_ns > now_ns + 2 * RENEW_NS)
 
     def _measure(self, now_ns: int) -> None:
         spent = self.spent

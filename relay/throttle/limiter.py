@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from relay.throttle.leases import LeasedZone
+from relay.throttle.lots import FAR_NS, NEVER_NS
 from relay.throttle.policy import SECOND_NS, Beyond, Counted, Direction
 from relay.throttle.verdict import PASS, Action, Verdict
 from relay.throttle.zone import Zone
@@ -20,7 +21,7 @@ class Limiter:
         deciding_zone: the zone behind the last verdict that was not PASS; its line is where to wait.
     """
 
-    __slots__ = ("_bytes_too", "_leased", "_zones", "deciding_zone")
+    __slots__ = ("_bytes_too", "_leased", "_ready_until_ns", "_zones", "deciding_zone")
 
     def __init__(self, zones: Iterable[AnyZone]) -> None:
         """Combine ``zones``, which may be shared with other limiters of the same process."""
@@ -28,6 +29,7 @@ class Limiter:
         self._zones = tuple(zone for zone in all_zones if isinstance(zone, Zone))
         self._leased = tuple(zone for zone in all_zones if isinstance(zone, LeasedZone))
         self._bytes_too = any(zone.policy.counted is Counted.BYTES for zone in all_zones)
+        self._ready_until_ns = NEVER_NS  # all leases have their permits ready for as long
         self.deciding_zone: AnyZone | None = None
 
     @property
@@ -68,31 +70,50 @@ class Limiter:
 
         Args:
             now_ns: as for ``admit``.
-            messages: how many.
+            messages: how many, at least one.
 
         Returns:
             Whether they pass. If not, nothing was charged: ``admit`` says of each what becomes of it. Zones of bytes
             always have it so, since what each message costs is rounded up.
         """
-        if self._bytes_too or not messages:
+        if now_ns >= self._ready_until_ns and not self._make_ready(now_ns):
             return False
-        is_one = messages == 1
         for zone in self._zones:
             # Zone's methods and max() written out: calling them made five zones 2.8 times as dear.
-            room_ns = zone.gate_ns if is_one else zone.gate_ns - (messages - 1) * zone.interval_ns
-            if zone.theoretical_arrival_ns - now_ns > room_ns or room_ns < 0:
+            arrival_ns = zone.theoretical_arrival_ns
+            excess_ns = arrival_ns - now_ns if arrival_ns > now_ns else 0
+            if excess_ns + messages * zone.interval_ns > zone.run_gate_ns:
                 return False
         for lease in self._leased:
-            last_opens_ns = lease.opens_ns if is_one else lease.opens_ns + (messages - 1) * lease.interval_ns
-            if lease.permits < messages or last_opens_ns > now_ns or lease.usable_until_ns <= now_ns:
-                return False
+            left = lease.ready - messages
+            if left < 0:
+                if not self._spend_by_times(now_ns, messages, lease):
+                    return False
+                break
+            lease.ready = left
         for zone in self._zones:
             arrival_ns = zone.theoretical_arrival_ns
-            cost_ns = zone.interval_ns if is_one else messages * zone.interval_ns
+            cost_ns = messages * zone.interval_ns
             zone.theoretical_arrival_ns = (arrival_ns if arrival_ns > now_ns else now_ns) + cost_ns  # noqa: FURB136
+        return True
+
+    def _spend_by_times(self, now_ns: int, messages: int, refused_by: LeasedZone) -> bool:
+        """Charge a run in all leases, looking at when their permits open and end, or in none."""
         for lease in self._leased:
-            lease.permits -= messages
-            lease.opens_ns += messages * lease.interval_ns
+            if lease is refused_by:
+                break
+            lease.ready += messages
+        if not all(lease.admits_run(now_ns, messages) for lease in self._leased):
+            return False
+        for lease in self._leased:
+            lease.spend(now_ns, messages)
+        return True
+
+    def _make_ready(self, now_ns: int) -> bool:
+        """Begin the lots whose time has come; false where each message must be charged by itself."""
+        if self._bytes_too:
+            return False
+        self._ready_until_ns = min((lease.make_ready(now_ns) for lease in self._leased), default=FAR_NS)
         return True
 
     def room(self, now_ns: int, most: int) -> int:
@@ -136,7 +157,7 @@ class Limiter:
             earliest_ns = now_ns - (zone.burst_ns - zone.delay_ns)
             zone.charge(zone.cost_ns(size_bytes), max(arrived_ns, earliest_ns))
         for lease in self._leased:
-            lease.spend(now_ns, size_bytes)
+            lease.spend(now_ns, lease.permits_for(size_bytes))
         return PASS
 
     def _hold_back(self, now_ns: int, size_bytes: int) -> Verdict:
@@ -160,7 +181,7 @@ class Limiter:
         for zone in self._zones:
             zone.charge(zone.cost_ns(size_bytes), now_ns)
         for lease in self._leased:
-            lease.spend(now_ns, size_bytes)
+            lease.spend(now_ns, lease.permits_for(size_bytes))
 
     def _lack(self, now_ns: int, size_bytes: int) -> None:
         """Have all permits asked for that are not here, in one go: whoever waits for one zone will need the others."""

@@ -17,16 +17,16 @@ class Zone:
         delay_ns: excess up to which all passes at once.
         burst_ns: excess up to which a zone that rejects still lets wait.
         gate_ns: ``delay_ns``, or closed to newcomers while others wait in line for this zone.
+        run_gate_ns: what the last of several newcomers may leave behind: its own cost more.
         source: which version of which policy it follows; episodes of throttling name it.
     """
 
-    _LIMIT = "burst_ns", "delay_ns", "gate_ns", "interval_ns", "policy", "source"
+    _LIMIT = "burst_ns", "delay_ns", "gate_ns", "interval_ns", "policy", "run_gate_ns", "source"
     __slots__ = ("__weakref__", *_LIMIT, "theoretical_arrival_ns")
 
     def __init__(self, policy: ZonePolicy) -> None:
         """Begin at rest: the bucket is full."""
         self.theoretical_arrival_ns = AT_REST
-        self.gate_ns = 0
         self.source = ZoneSource("", 0, policy.name)
         self._follow(policy)
 
@@ -68,11 +68,11 @@ class Zone:
 
     def close_gate(self) -> None:
         """Send newcomers to the end of the line: somebody waits."""
-        self.gate_ns = CLOSED
+        self._set_gate(CLOSED)
 
     def open_gate(self) -> None:
         """Judge newcomers by the bucket again: nobody waits."""
-        self.gate_ns = self.delay_ns
+        self._set_gate(self.delay_ns)
 
     def adopt(self, policy: ZonePolicy, now_ns: int) -> None:
         """Go on under another version of the policy. What was spent stays spent, up to the new burst."""
@@ -93,4 +93,7 @@ class Zone:
             self.interval_ns = -(-policy.period_ns // policy.permits)
             self.delay_ns = policy.delay * self.interval_ns
             self.burst_ns = policy.burst * self.interval_ns
-        self.gate_ns = self.delay_ns
+        self.open_gate()
+
+    def _set_gate(self, gate_ns: int) -> None:
+        self.gate_ns, self.run_gate_ns = gate_ns, gate_ns + self.interval_ns

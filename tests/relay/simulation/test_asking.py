@@ -35,7 +35,7 @@ def _lacking(asking, agenda, zone, times):
         zone.lack(0)
         while not zone.has_room(agenda.now_ns, 0):
             agenda.go_on()
-        zone.spend(agenda.now_ns, 0)
+        zone.spend(agenda.now_ns, 1)
         there.append(agenda.now_ns - SECOND_NS)
     return there
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from relay.throttle.fairness import Priority
 from relay.throttle.fallback import Fallback, share_alone
 from relay.throttle.granting import Ask, Debit, Grant, Party, SharedBucket
-from relay.throttle.leases import FAR_NS, NOBODY, US_NS, LeasedZone, Standing
-from relay.throttle.lots import LEASE_NS
+from relay.throttle.leases import NOBODY, US_NS, LeasedZone, Standing
+from relay.throttle.lots import FAR_NS, LEASE_NS
 from relay.throttle.policy import SECOND_NS, Scope, StoreAway, ZonePolicy
 from relay.throttle.zones import ZoneKey
 
@@ -158,7 +158,7 @@ class Fleet:
             place.zone.lack(0)
 
     def _pass(self, worker: FleetWorker, place: Place, arrived_ns: int) -> None:
-        place.zone.spend(worker.now_ns, 0)
+        place.zone.spend(worker.now_ns, 1)
         place.sent += 1
         place.waits_ns.append(worker.now_ns - arrived_ns)
         self.passed.append((self.now_ns, place.sender.party.client_id))

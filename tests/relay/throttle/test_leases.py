@@ -3,9 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.throttle.granting import Grant, SharedBucket
-from relay.throttle.leases import FAR_NS, NOBODY, US_NS, LeasedZone, Standing
+from relay.throttle.leases import NOBODY, US_NS, LeasedZone, Standing
 from relay.throttle.limiter import Limiter
-from relay.throttle.lots import LEASE_NS
+from relay.throttle.lots import FAR_NS, LEASE_NS
 from relay.throttle.policy import SECOND_NS, Counted, Scope, ZonePolicy
 from relay.throttle.verdict import PASS, Action
 from relay.throttle.zones import ZoneKey
