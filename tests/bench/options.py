@@ -31,7 +31,7 @@ def read_options() -> Options:
         "--seconds",
         type=float,
         default=_FULL.seconds,
-        help="length of a window, half of it under load (default %(default)s)",
+        help="length of a window, half of it where no close bar is (default %(default)s)",
     )
     parser.add_argument("--json", type=Path, default=_RESULT, metavar="FILE", help="where the JSON document goes")
     chosen = parser.parse_args()

@@ -59,15 +59,16 @@ class Round:
         self._in_turn(among, upstream, lambda one: one.hold(upstream, int(connections * _share(one))))
 
     def _carry(self, among: Sequence[Started], upstream: str, connections: int, in_flight: int) -> None:
-        """Windows of half the length, where there is a bar to and fro: whoever was first is last the second time.
+        """Windows to and fro where there is a bar: who was first is last the second time.
 
-        A machine that grows slower or faster meanwhile then favours nobody.
+        A machine that grows slower or faster meanwhile then favours nobody. Only the closest bars need whole windows.
         """
         is_compared = (connections, in_flight) in COMPARED
-        seconds = self.plan.seconds / 2
         measured: defaultdict[str, list[dict[str, float]]] = defaultdict(list)
         for one in [*among, *(_to_and_fro(among, upstream) if is_compared else [])]:
-            measured[one.name].append(one.carry(upstream, connections, in_flight, seconds * _share(one)))
+            is_close = is_compared and upstream == PLAIN and one.name in CLOSEST
+            seconds = self.plan.seconds * (1 if is_close else _share(one) / 2)
+            measured[one.name].append(one.carry(upstream, connections, in_flight, seconds))
         for one in among:
             self._note(one, f"{connections}x{in_flight} {upstream}", _medians(measured[one.name]))
 
