@@ -109,8 +109,9 @@ class Splice(asyncio.Protocol):
             counter.bytes += size
             self._passing_bytes = end - size
             self.throttled_since_ns = 0
-            write_to_peer = self._write_to_peer  # called as a method it would be looked up in its class first
-            write_to_peer(data)
+            if messages > 1:
+                self._room.gathering.read_several()
+            self._write_to_peer(data)
             if size > BYTES_A_TURN:
                 self._keep(data, size, in_mid_header=False)
         elif self._walk(data, 0, passing_bytes, monotonic_ns()):

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Protocol
 
 from relay.protocol.frames import FrameKind
+from relay.splicing.gathering import Gathering
 from relay.splicing.turns import Turns
 from relay.telemetry.counters import ThrottleCounter
 from relay.throttle.leases import NOBODY, LeasedZone, Standing
@@ -77,13 +78,13 @@ class Waiter(Protocol):
 class WaitingRoom:
     """One line a zone. While somebody stands in it the zone's gate is closed, so that nobody overtakes.
 
-    ``turns`` is the line of those who keep the loop busy.
+    ``turns`` is the line of those who keep the loop busy, ``gathering`` lets more arrive between its turns.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Wait on the timers of ``loop``."""
         self._loop = loop
-        self.turns = Turns(loop)
+        self.turns, self.gathering = Turns(loop), Gathering(loop)
         self._lines: dict[AnyZone, deque[Waiter]] = {}
         self._timers: dict[AnyZone, asyncio.TimerHandle] = {}
 

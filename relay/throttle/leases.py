@@ -14,7 +14,7 @@ from relay.throttle.zones import ZoneKey
 
 US_NS = 1_000
 LEAST_LEASED = 8  # permits in a lease; a zone that gives fewer is asked for each
-RENEW_NS = 10_000_000  # before its end a lease is asked for anew
+RENEW_NS = 10_000_000  # before its end a lease is asked for anew, and as much sooner as answers take
 TOGETHER_NS = 8_000_000  # what is due so soon is asked for along with the rest
 LOW_NS = 6_000_000  # while somebody waits, more is asked for when permits last for no longer
 AHEAD_SECONDS, AHEAD_CONTENDED_SECONDS = 3 * LEASE_SECONDS, 0.032  # demand that is asked for beforehand
@@ -45,7 +45,7 @@ class LeasedZone(Lots):
 
     _LIMIT = "key", "party", "policy", "source", "store_away", "terms"
     _ASKED = "_is_contended", "_lack", "_lacking", "_last_granted", "_rate", "_refused", "_reserve", "_seen_spent"
-    __slots__ = ("__weakref__", "_asked_ns", "_retry_at_ns", *_LIMIT, *_ASKED)
+    __slots__ = ("__weakref__", "_answer_ns", "_asked_ns", "_retry_at_ns", *_LIMIT, *_ASKED)
 
     def __init__(
         self, key: ZoneKey, policy: ZonePolicy, party: Party | None, lack: Callable[["LeasedZone"], None]
@@ -60,6 +60,7 @@ class LeasedZone(Lots):
         self._is_contended = self._refused = False
         self._seen_spent = self._lacking = 0
         self._asked_ns = self._retry_at_ns = NEVER_NS
+        self._answer_ns = 0
         self._rate = 0.0
         self._last_granted = self._reserve = 0
         self._follow(policy)
@@ -139,12 +140,12 @@ class LeasedZone(Lots):
         if standing.permits:
             return last.expires_ns
         if last.permits and self.is_leased and self._rate * LEASE_SECONDS >= 1:
-            return last.expires_ns - RENEW_NS
+            return last.expires_ns - self._renew_ns
         return FAR_NS
 
     def comes_along(self, now_ns: int, due_ns: int) -> bool:
         """Tell whether to ask along with another zone that is due now: one round trip serves both."""
-        is_renewal = due_ns == self._last_lot().expires_ns - RENEW_NS
+        is_renewal = due_ns == self._last_lot().expires_ns - self._renew_ns
         return due_ns <= now_ns + (LEASE_NS if is_renewal else TOGETHER_NS)
 
     def ask(self, now_ns: int, standing: Standing) -> Ask:
@@ -160,7 +161,9 @@ class LeasedZone(Lots):
         if not self.is_leased:
             return Ask(first, first, waited_us, self.party)
         ahead_seconds = AHEAD_CONTENDED_SECONDS if self._is_contended else AHEAD_SECONDS
-        ahead = int(self._rate * ahead_seconds) - max(0, self._lasting_permits(now_ns + 2 * RENEW_NS) - needed)
+        ahead = int(self._rate * ahead_seconds) - max(
+            0, self._lasting_permits(now_ns + RENEW_NS + self._renew_ns) - needed
+        )
         if missing and not (available or self._is_contended):
             ahead = max(ahead, 2 * self._last_granted - missing)  # they did not last: demand is only beginning
         if not self._is_contended:
@@ -177,6 +180,7 @@ class LeasedZone(Lots):
         """
         self._is_contended, self._refused = grant.is_contended, not grant.permits
         self._last_granted = grant.permits
+        self._answer_ns = max(now_ns - asked_ns, self._answer_ns * 3 // 4)
         if not grant.permits:
             self._retry_at_ns = now_ns + grant.retry_in_us * US_NS
             return
@@ -190,6 +194,11 @@ class LeasedZone(Lots):
             self._later.append(Lot(reserve, opens_ns, asked_ns + 2 * LEASE_NS, is_reserve=True))
         if not self._left():
             self._begin(self._later.popleft(), now_ns)
+
+    @property
+    def _renew_ns(self) -> int:
+        """How long before its end a lease is asked for anew: in a busy process answers lie until it comes to them."""
+        return RENEW_NS + min(2 * self._answer_ns, LEASE_NS)
 
     @property
     def is_leased(self) -> bool:

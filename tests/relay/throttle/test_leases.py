@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.throttle.granting import Grant, SharedBucket
-from relay.throttle.leases import NOBODY, US_NS, LeasedZone, Standing
+from relay.throttle.leases import NOBODY, RENEW_NS, US_NS, LeasedZone, Standing
 from relay.throttle.limiter import Limiter
 from relay.throttle.lots import FAR_NS, LEASE_NS
 from relay.throttle.policy import SECOND_NS, Counted, Scope, ZonePolicy
@@ -165,6 +165,17 @@ def test_demand_is_asked_for_in_advance_and_renewed_before_the_lease_ends():
 
     assert zone.due_ns(120 * MS, NOBODY) == 200 * MS
     assert 0 < zone.ask(200 * MS, NOBODY).wanted < 10
+
+
+def test_a_lease_is_renewed_the_sooner_the_longer_answers_take():
+    zone = in_use(Grant(40, -1_000_000, 0, is_contended=True))
+
+    sooner_ns = []
+    for answer_ns in (20 * MS, MS, MS):
+        zone.take(Grant(40, -1_000_000, 0, is_contended=True), 120 * MS, 120 * MS + answer_ns)
+        sooner_ns.append(120 * MS + LEASE_NS - RENEW_NS - zone.due_ns(140 * MS, NOBODY))
+
+    assert sooner_ns == [40 * MS, 30 * MS, 22_500_000]
 
 
 def test_where_there_is_plenty_a_reserve_begins_when_the_rest_has_ended_and_lasts_as_long():
