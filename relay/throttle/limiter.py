@@ -1,5 +1,6 @@
 """Decides one message over a chain of zones: all of them or none is charged. Knows no clock: time is passed in."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
@@ -211,17 +212,13 @@ class SessionLimits:
     @classmethod
     def of(cls, zones: Iterable[AnyZone]) -> "SessionLimits":
         """Have each of ``zones`` limit what it counts, in its direction."""
-        found = tuple(zones)
-
-        def zones_of(direction: Direction, *counted: Counted) -> Limiter:
-            return Limiter(z for z in found if z.policy.direction is direction and z.policy.counted in counted)
+        chains: defaultdict[tuple[Direction, Counted], list[AnyZone]] = defaultdict(list)
+        for zone in zones:
+            chains[zone.policy.direction, zone.policy.counted].append(zone)
 
         def frame_limits(direction: Direction) -> FrameLimits:
-            return FrameLimits(
-                messages=zones_of(direction, Counted.MESSAGES, Counted.BYTES),
-                fragments=zones_of(direction, Counted.BYTES),
-                control_frames=zones_of(direction, Counted.CONTROL_FRAMES),
-            )
+            messages, size, control_frames = (chains[direction, counted] for counted in FLOWING)
+            return FrameLimits(Limiter([*messages, *size]), Limiter(size), Limiter(control_frames))
 
         return cls(frame_limits(Direction.TO_PLATFORM), frame_limits(Direction.TO_CLIENT))
 

@@ -21,7 +21,8 @@ from tests.architecture.sources import ROOT
 PATIENCE_SECONDS = 40.0
 POLL_SECONDS = 0.02
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-ESTABLISHED = "01"
+ESTABLISHED, LISTENING = "01", "0A"
+EVENT_POLL, WATCHED = "anon_inode:[eventpoll]", re.compile(r"^tfd:\s+(\d+)", re.MULTILINE)
 LISTENS = re.compile(r"listens on \S+:(\d+)\n")
 
 
@@ -79,7 +80,7 @@ class RelayProcess:
         self.process.communicate()
 
     def _is_ready(self, processes: int) -> bool:
-        if processes > 1 and len(self.children()) < processes:
+        if processes > 1 and sum(watches(child, self.port) for child in self.children()) < processes:
             return False
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2) as answer:
@@ -112,8 +113,23 @@ def started_relay(command: tuple[str, ...], environment: Mapping[str, str], log:
     return RelayProcess(process, int(found[1]))
 
 
+def watches(process_id: int, port: int) -> bool:
+    """Tell whether a process waits for connections to ``port``: its loop watches the listening socket (proc(5))."""
+    inodes = {f"socket:[{row[9]}]" for row in _tcp_rows() if row[1].endswith(f":{port:04X}") and row[3] == LISTENING}
+    folder = Path(f"/proc/{process_id}")
+    try:
+        files = {link.name: str(link.readlink()) for link in (folder / "fd").iterdir()}
+        loops = [(folder / "fdinfo" / name).read_text() for name, file in files.items() if file == EVENT_POLL]
+    except OSError:  # it ended, or closed one meanwhile
+        return False
+    return any(files.get(watched) in inodes for loop in loops for watched in WATCHED.findall(loop))
+
+
 def unread_bytes(remote_port: int) -> list[int]:
     """What waits unread in each of this machine's sockets that are connected to a port (proc(5): net/tcp)."""
-    rows = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
-    ours = (row for row in rows if row[2].endswith(f":{remote_port:04X}") and row[3] == ESTABLISHED)
+    ours = (row for row in _tcp_rows() if row[2].endswith(f":{remote_port:04X}") and row[3] == ESTABLISHED)
     return [int(row[4].partition(":")[2], 16) for row in ours]
+
+
+def _tcp_rows() -> list[list[str]]:
+    return [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
