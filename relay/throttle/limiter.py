@@ -1,6 +1,5 @@
 """Decides one message over a chain of zones: all of them or none is charged. Knows no clock: time is passed in."""
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
@@ -12,6 +11,7 @@ from relay.throttle.verdict import PASS, Action, Verdict
 from relay.throttle.zone import Zone
 
 AnyZone: TypeAlias = Zone | LeasedZone
+FrameChains: TypeAlias = tuple[list[AnyZone], list[AnyZone], list[AnyZone]]
 FLOWING = (Counted.MESSAGES, Counted.BYTES, Counted.CONTROL_FRAMES)  # what a session's limiters are of
 
 
@@ -212,15 +212,20 @@ class SessionLimits:
     @classmethod
     def of(cls, zones: Iterable[AnyZone]) -> "SessionLimits":
         """Have each of ``zones`` limit what it counts, in its direction."""
-        chains: defaultdict[tuple[Direction, Counted], list[AnyZone]] = defaultdict(list)
+        chains: dict[Direction, FrameChains] = {direction: ([], [], []) for direction in Direction}
         for zone in zones:
-            chains[zone.policy.direction, zone.policy.counted].append(zone)
-
-        def frame_limits(direction: Direction) -> FrameLimits:
-            messages, size, control_frames = (chains[direction, counted] for counted in FLOWING)
-            return FrameLimits(Limiter([*messages, *size]), Limiter(size), Limiter(control_frames))
-
-        return cls(frame_limits(Direction.TO_PLATFORM), frame_limits(Direction.TO_CLIENT))
+            messages, fragments, control_frames = chains[zone.policy.direction]
+            if zone.policy.counted == Counted.CONTROL_FRAMES:
+                control_frames.append(zone)
+            elif zone.policy.counted == Counted.BYTES:
+                messages.append(zone)
+                fragments.append(zone)
+            elif zone.policy.counted == Counted.MESSAGES:
+                messages.append(zone)
+        to_platform, to_client = (
+            FrameLimits(*map(Limiter, chains[direction])) for direction in (Direction.TO_PLATFORM, Direction.TO_CLIENT)
+        )
+        return cls(to_platform, to_client)
 
 
 def _judge(zone: Zone, now_ns: int) -> Verdict:
