@@ -1,7 +1,7 @@
 """The side of a shared zone that lives in one worker: permits that were granted to it, and how many to ask for.
 
 A permit is debited from the shared bucket before it is here, and is given up ``LEASE_SECONDS`` after it was asked for.
-Knows no clock and no store: time is passed in, and who asks is relay/gateway/leasing.py.
+Knows no clock and no store: time is passed in, and who asks is relay/sharing/tenant_leases.py.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from relay.throttle.zones import ZoneKey
 
 US_NS = 1_000
 LEAST_LEASED = 8  # permits in a lease; a zone that gives fewer is asked for each
-RENEW_NS = 10_000_000  # before its end a lease is asked for anew, and as much sooner as answers take
+RENEW_NS = 10_000_000  # before its end a lease is asked for anew, where answers come at once
 TOGETHER_NS = 8_000_000  # what is due so soon is asked for along with the rest
 LOW_NS = 6_000_000  # while somebody waits, more is asked for when permits last for no longer
 AHEAD_SECONDS, AHEAD_CONTENDED_SECONDS = 3 * LEASE_SECONDS, 0.032  # demand that is asked for beforehand
@@ -161,9 +161,8 @@ class LeasedZone(Lots):
         if not self.is_leased:
             return Ask(first, first, waited_us, self.party)
         ahead_seconds = AHEAD_CONTENDED_SECONDS if self._is_contended else AHEAD_SECONDS
-        ahead = int(self._rate * ahead_seconds) - max(
-            0, self._lasting_permits(now_ns + RENEW_NS + self._renew_ns) - needed
-        )
+        lasting = self._lasting_permits(now_ns + RENEW_NS + self._renew_ns)
+        ahead = int(self._rate * ahead_seconds) - max(0, lasting - needed)
         if missing and not (available or self._is_contended):
             ahead = max(ahead, 2 * self._last_granted - missing)  # they did not last: demand is only beginning
         if not self._is_contended:

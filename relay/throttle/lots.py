@@ -78,8 +78,7 @@ class Lots:
     def admits_run(self, now_ns: int, messages: int) -> bool:
         """Tell whether several messages that have just arrived may be charged together, by the times of permits."""
         self.make_ready(now_ns)
-        last_opens_ns = self.opens_ns + (messages - 1) * self.interval_ns
-        return self._left() >= messages and last_opens_ns <= now_ns < self._expires_ns and not self._gate_is_closed
+        return self.room(now_ns, messages) >= messages
 
     def make_ready(self, now_ns: int) -> int:
         """Let newcomers spend the lot without another look at its times, if all of it is open.
