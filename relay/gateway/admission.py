@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 
 from relay.gateway.authentication import Handshake, Identity
 from relay.protocol.denials import (
@@ -91,15 +91,13 @@ class Admission:
         place = Place(self._scope_ids(client, channel, address))
         zones = keyed_zones(policies, place.scope_ids, [Counted.HANDSHAKES])
         caps = keyed_zones(policies, place.scope_ids, [Counted.OPEN_CONNECTIONS])
-        async with AsyncExitStack() as stack:
-            try:
-                entering = self._sharing.entering.entered(client.tenant_id, zones, caps, place.give_up)
-                wait_ns = await stack.enter_async_context(entering)
-            except NotLetIn as refusal:
-                raise Denied(self._denial(client, channel, refusal)) from None
-            if wait_ns:
-                await self._wait(client, channel, zones, wait_ns)
-            yield place
+        try:
+            async with self._sharing.entering.entered(client.tenant_id, zones, caps, place.give_up) as wait_ns:
+                if wait_ns:
+                    await self._wait(client, channel, zones, wait_ns)
+                yield place
+        except NotLetIn as refusal:
+            raise Denied(self._denial(client, channel, refusal)) from None
 
     def limits(self, client: ClientRecord, channel: ChannelRecord, scope_ids: ScopeIds) -> SessionLimits:
         """The limiters that a connection is held to under the records as they are now."""

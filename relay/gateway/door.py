@@ -12,7 +12,7 @@ import structlog
 from django.conf import settings
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
+from uvicorn.protocols.utils import is_ssl
 from uvicorn.server import ServerState
 
 from relay.protocol import denials
@@ -29,6 +29,7 @@ SHORT_DEADLINE_SECONDS = 1.0  # where memory or files are short
 LINGER_BYTES = 1024 * 1024
 Message = dict[str, Any]
 Client = tuple[str, int]  # address and port
+NOWHERE: Client = ("", 0)  # the socket's other end has left already
 
 
 class ClientDoor(asyncio.Protocol):
@@ -166,7 +167,7 @@ class ClientDoor(asyncio.Protocol):
 
     def _client(self, head: Head) -> Client:
         """Whose the request is: as far as our own proxies vouch for it."""
-        client = self.client or get_remote_addr(self._transport) or ("", 0)
+        client: Client = self.client or (self._transport.get_extra_info("peername") or NOWHERE)[:2]
         if not settings.TRUSTED_PROXIES:
             return client
         forwarded_for, forwarded = (
@@ -283,7 +284,6 @@ def _scope(head: Head, transport: asyncio.Transport, client: Client) -> Message:
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": "1.1",
         "scheme": "wss" if is_ssl(transport) else "ws",
-        "server": get_local_addr(transport),
         "client": client,
         "root_path": "",
         "path": unquote(raw_path.decode()),

@@ -191,6 +191,9 @@ class Limiter:
                 lease.lack(size_bytes)
 
 
+UNLIMITED = Limiter(())  # one for all: it never decides, so it has nothing of a connection's own
+
+
 class FrameLimits(NamedTuple):
     """The limiters of one direction: of messages with their bytes, of a message's further bytes, of control frames.
 
@@ -223,7 +226,8 @@ class SessionLimits:
             elif zone.policy.counted == Counted.MESSAGES:
                 messages.append(zone)
         to_platform, to_client = (
-            FrameLimits(*map(Limiter, chains[direction])) for direction in (Direction.TO_PLATFORM, Direction.TO_CLIENT)
+            FrameLimits(*(Limiter(chain) if chain else UNLIMITED for chain in chains[direction]))
+            for direction in (Direction.TO_PLATFORM, Direction.TO_CLIENT)
         )
         return cls(to_platform, to_client)
 

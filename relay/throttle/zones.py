@@ -1,6 +1,6 @@
 """The zones and caps that live in one process, found by whose traffic they add up. Shared ones come from the store."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 from weakref import WeakValueDictionary
 
@@ -80,10 +80,9 @@ class Zones:
 
 
 def keyed_zones(
-    snapshots: Iterable[PolicySnapshot], scope_ids: Mapping[Scope, str], counted: Iterable[Counted]
+    snapshots: Iterable[PolicySnapshot], scope_ids: Mapping[Scope, str], counted: Sequence[Counted]
 ) -> list[KeyedZone]:
     """The zones of several policies that count one of ``counted``, each with the key under which it adds up."""
-    wanted = frozenset(counted)
     return [
         KeyedZone(
             ZoneKey(zone.scope, scope_ids[zone.scope], snapshot.policy_id, zone.name),
@@ -93,5 +92,5 @@ def keyed_zones(
         )
         for snapshot in snapshots
         for zone in snapshot.zones
-        if zone.counted in wanted
+        if zone.counted in counted
     ]

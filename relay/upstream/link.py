@@ -94,14 +94,15 @@ async def _open(target: LinkTarget, resolver: Resolver) -> Link:
     try:
         async with asyncio.timeout(HANDSHAKE_SECONDS):
             status, head = await dialog.answer
+        with transport.get_extra_info("socket").dup() as peer:  # uvloop's stand-in would make one for each option
+            notice_dead_peer(peer, PLATFORM_GRACE_SECONDS)
+            keep_little_unsent(peer)
     except BaseException as error:
         transport.abort()
         if isinstance(error, TimeoutError):
             why = f"the platform did not answer the handshake within {HANDSHAKE_SECONDS:g} s"
             raise LinkFailed(why, Phase.HANDSHAKE) from error
         raise
-    notice_dead_peer(transport.get_extra_info("socket"), PLATFORM_GRACE_SECONDS)
-    keep_little_unsent(transport.get_extra_info("socket"))
     if status != SWITCHING_PROTOCOLS:
         transport.abort()
         raise LinkRefused(status, {name.decode(): value.decode("latin-1") for name, value in head.headers})
