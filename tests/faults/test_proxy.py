@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import pytest
 
+from tests.bench.ground.program import free_port
 from tests.faults.ground.proxy import fault_proxy
 from tests.faults.ground.ways import Way
 
@@ -170,6 +171,11 @@ def test_a_refusing_proxy_takes_no_connection_and_leaves_open_ones(proxy, plug, 
     assert echo_of(plug, b"still here") == b"still here"
     proxy.heal()
     assert echo_of(plug_of(), b"new") == b"new"
+
+
+def test_before_nobody_a_connection_is_taken_and_ended_and_no_socket_is_left():
+    with fault_proxy(free_port()) as proxy, socket.create_connection(("127.0.0.1", proxy.port), timeout=2) as plug:
+        assert plug.recv(1) == b""
 
 
 def test_a_reset_is_seen_as_one(proxy, plug):

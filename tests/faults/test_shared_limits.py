@@ -174,7 +174,7 @@ def f9_answers_late(store):
 @contextmanager
 def f11_fails_over(store):
     """The replica takes over, and never hears what it lags behind by."""
-    store.server.end()
+    store.server.kill()
     store.replica.replicaof("NO", "ONE")
     store.proxy.lead_to(store.replica_port)
     yield

@@ -43,6 +43,11 @@ class RelayProcess:
         listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text(encoding="ascii")
         return {int(child) for child in listed.split()}
 
+    def busiest(self) -> int:
+        """Id of the supervisor's process that holds the most connections: another may hold none."""
+        connections = _inodes(self.port, ESTABLISHED)
+        return max(self.children(), key=lambda child: len(connections & set(_files(child).values())))
+
     def memory_bytes(self) -> int:
         """What the process has in memory."""
         return int(Path(f"/proc/{self.process.pid}/statm").read_text(encoding="ascii").split()[1]) * PAGE_BYTES
@@ -115,12 +120,13 @@ def started_relay(command: tuple[str, ...], environment: Mapping[str, str], log:
 
 def watches(process_id: int, port: int) -> bool:
     """Tell whether a process waits for connections to ``port``: its loop watches the listening socket (proc(5))."""
-    inodes = {f"socket:[{row[9]}]" for row in _tcp_rows() if row[1].endswith(f":{port:04X}") and row[3] == LISTENING}
-    folder = Path(f"/proc/{process_id}")
+    inodes = _inodes(port, LISTENING)
     try:
-        files = {link.name: str(link.readlink()) for link in (folder / "fd").iterdir()}
-        loops = [(folder / "fdinfo" / name).read_text() for name, file in files.items() if file == EVENT_POLL]
-    except OSError:  # it ended, or closed one meanwhile
+        files = _files(process_id)
+        loops = [
+            Path(f"/proc/{process_id}/fdinfo/{name}").read_text() for name, file in files.items() if file == EVENT_POLL
+        ]
+    except OSError:  # it ended meanwhile
         return False
     return any(files.get(watched) in inodes for loop in loops for watched in WATCHED.findall(loop))
 
@@ -129,6 +135,19 @@ def unread_bytes(remote_port: int) -> list[int]:
     """What waits unread in each of this machine's sockets that are connected to a port (proc(5): net/tcp)."""
     ours = (row for row in _tcp_rows() if row[2].endswith(f":{remote_port:04X}") and row[3] == ESTABLISHED)
     return [int(row[4].partition(":")[2], 16) for row in ours]
+
+
+def _files(process_id: int) -> dict[str, str]:
+    """What a process has open, by the number of the file, less what it closes meanwhile."""
+    files = {}
+    for link in Path(f"/proc/{process_id}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            files[link.name] = str(link.readlink())
+    return files
+
+
+def _inodes(port: int, state: str) -> set[str]:
+    return {f"socket:[{row[9]}]" for row in _tcp_rows() if row[1].endswith(f":{port:04X}") and row[3] == state}
 
 
 def _tcp_rows() -> list[list[str]]:

@@ -134,12 +134,20 @@ class FaultProxy:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with self._open(writer, Way.TO_CLIENT), suppress(OSError):
             await self._may_serve.wait()
-            plug = _plug()
-            await self._loop.sock_connect(plug, (HOST, self._server_port))
+            plug = await self._connected_plug()
             server_reader, server_writer = await asyncio.open_connection(sock=plug, limit=CHUNK_BYTES)
             with self._open(server_writer, Way.TO_SERVER):
                 to_server = self._carry(Way.TO_SERVER, reader, server_writer)
                 await asyncio.gather(to_server, self._carry(Way.TO_CLIENT, server_reader, writer))
+
+    async def _connected_plug(self) -> socket.socket:
+        plug = _plug()
+        try:
+            await self._loop.sock_connect(plug, (HOST, self._server_port))
+        except BaseException:
+            plug.close()
+            raise
+        return plug
 
     async def _carry(self, way: Way, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if not await pass_on(reader, writer, lambda: self._faults[way], self._passable[way].wait):
@@ -158,7 +166,8 @@ class FaultProxy:
 
     async def _reset(self) -> None:
         for writer in list(self._plugs):
-            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RST_ON_CLOSE)
+            with suppress(OSError):  # closed already, by an end that was killed
+                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RST_ON_CLOSE)
             writer.transport.abort()
 
     async def _write_eof(self, ways: Way) -> None:

@@ -30,6 +30,10 @@ class OwnServer:
         if self._server.is_running():
             self._server.stop()
 
+    def kill(self) -> None:
+        """End it as a crash does. In good order it would first wait for a replica to catch up, up to ten seconds."""
+        self._server.terminate()
+
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """It takes connections and answers none, as long as the block runs: SIGSTOP, then SIGCONT."""
