@@ -65,10 +65,16 @@ def shared_limits(tenant: Tenant) -> str:
         found = readings(str(tenant.pk))
     except StoreUnavailable:
         return render_to_string("tenants/admin/shared_limits.html", {"is_away": True})
-    rows = []
+    rows, names = [], _names(tenant)
     for reading in found:
         scope, scope_id, _, zone = reading.zone.split("/")
-        whose = {"zone": zone, "scope": scope.replace("_", " "), "scope_id": scope_id if scope != "tenant" else ""}
-        counts = {"admitted": reading.admitted, "allowed": reading.allowed, "percent": round(100 * reading.ratio)}
-        rows.append(whose | counts)
+        whose = f"{scope.replace('_', ' ')} {names.get(scope_id, scope_id)}"  # one that is gone has only its id
+        counts = [f"{most:,} of {allowed:,}" for most, allowed in zip(reading.admitted, reading.allowed, strict=True)]
+        rows.append({"zone": zone, "whose": whose, "counts": counts, "percent": round(100 * reading.ratio)})
     return render_to_string("tenants/admin/shared_limits.html", {"rows": rows})
+
+
+def _names(tenant: Tenant) -> dict[str, str]:
+    """What people call those whose traffic a shared limit adds up, by the id in its key."""
+    named = (tenant, *tenant.channels.all(), *tenant.platform_connections.all())
+    return {str(one.pk): one.name for one in named} | {one.client_id: one.name for one in tenant.clients.all()}

@@ -4,7 +4,7 @@ from django.urls import reverse
 from relay.store import keys
 from relay.store.pool import blocking
 from tenants.models.tenants import Tenant
-from tests.tenants.factories import PolicyFactory
+from tests.tenants.factories import ChannelFactory, ClientFactory, PlatformConnectionFactory, PolicyFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -42,9 +42,24 @@ def test_a_name_that_is_taken_is_refused_at_its_field(pages, acme):
 
 def test_a_page_tells_what_shared_limits_admitted_of_what_they_allow(redis, pages, acme, address):
     assert "Nothing flowed through a shared limit" in pages.get(address(acme)).content.decode()
-    blocking().hset(keys.gauges(str(acme.pk)), "tenant/1/p1/all", "100 400 150 200 1700000000")
+    blocking().hset(keys.gauges(str(acme.pk)), f"tenant/{acme.pk}/p1/all", "1000 4000 1500 2000 1700000000")
 
     page = pages.get(address(acme)).content.decode()
 
-    assert "<td>150</td><td>100</td>" in page
+    assert "<td>all</td><td>tenant Acme</td>" in page
+    assert "1,500 of 1,000" in page
     assert "150 % overshoot" in page
+
+
+def test_shared_limits_are_told_by_the_names_of_those_who_have_them(redis, pages, acme, address):
+    theirs = PlatformConnectionFactory.create(tenant=acme, name="Genesys")
+    channel = ChannelFactory.create(tenant=acme, name="orders", platform_connection=theirs)
+    client = ClientFactory.create(tenant=acme, name="crm-sync")
+    scopes = {"client": client.client_id, "channel": channel.pk, "credential": theirs.pk, "platform_connection": "gone"}
+    for scope, scope_id in scopes.items():
+        blocking().hset(keys.gauges(str(acme.pk)), f"{scope}/{scope_id}/p1/all", "100 400 50 200 1700000000")
+
+    page = pages.get(address(acme)).content.decode()
+
+    for whose in ("client crm-sync", "channel orders", "credential Genesys", "platform connection gone"):
+        assert f"<td>{whose}</td>" in page
