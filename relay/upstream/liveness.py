@@ -1,7 +1,6 @@
 """What the kernel is told of a connection: when a peer counts as gone, and how little to take for a slow one."""
 
 import socket
-from typing import Protocol
 
 from django.conf import settings
 
@@ -15,14 +14,7 @@ UNSENT_BYTES = 64 * 1024  # that the kernel takes for a peer beyond what is on i
 TCP_NOTSENT_LOWAT = 25  # Linux; Python 3.11's socket module does not know it
 
 
-class Options(Protocol):
-    """A socket, or what an event loop gives out for one."""
-
-    def setsockopt(self, level: int, option: int, value: int, /) -> None:
-        """Set one option."""
-
-
-def notice_dead_peer(peer: Options, grace_seconds: int) -> None:
+def notice_dead_peer(peer: socket.socket, grace_seconds: int) -> None:
     """Have the kernel end a connection whose other end is gone; sockets that a listening one accepts inherit it.
 
     No ping of WebSocket's is sent: the endpoints would see it, a platform might count it, and a throttled client's
@@ -36,7 +28,7 @@ def notice_dead_peer(peer: Options, grace_seconds: int) -> None:
     peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, unacknowledged_seconds * MS_PER_SECOND)
 
 
-def keep_little_unsent(peer: Options) -> None:
+def keep_little_unsent(peer: socket.socket) -> None:
     """Have the kernel take little for a peer that is slow; sockets that a listening one accepts inherit it.
 
     What it holds for a platform is lost if the platform breaks, and what it holds for a client hides that the client

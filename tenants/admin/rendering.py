@@ -65,7 +65,7 @@ def shared_limits(tenant: Tenant) -> str:
         found = readings(str(tenant.pk))
     except StoreUnavailable:
         return render_to_string("tenants/admin/shared_limits.html", {"is_away": True})
-    rows, names = [], _names(tenant)
+    rows, names = [], _names(tenant) if found else {}
     for reading in found:
         scope, scope_id, _, zone = reading.zone.split("/")
         whose = f"{scope.replace('_', ' ')} {names.get(scope_id, scope_id)}"  # one that is gone has only its id
