@@ -21,7 +21,7 @@ from tests.architecture.sources import (
     source_files,
 )
 
-LONGEST_FILE, LONGEST_FUNCTION, USUAL_IMPORTS, MOST_IMPORTS, MOST_FILES = 300, 40, 12, 18, 12
+LONGEST_FILE, LONGEST_FUNCTION, USUAL_IMPORTS, MOST_IMPORTS, MOST_FILES = 400, 40, 12, 18, 16
 ROOMY_FOLDERS = ("api", "portal", "commands")  # a subject a file, and there are many subjects
 LONGEST_PATH = 3  # names in an import path; commands and tests have one more
 EXCUSES = re.compile(r"#\s*type:\s*ignore|#\s*pragma:\s*no\s*cover|#\s*(TODO|FIXME|XXX)\b")
