@@ -107,7 +107,7 @@ class Admission:
 
     def _scope_ids(self, client: ClientRecord, channel: ChannelRecord, address: str) -> ScopeIds:
         return {
-            Scope.ADDRESS: address,
+            Scope.ADDRESS: subscriber(address),
             Scope.CONNECTION: str(next(self._connection_numbers)),
             Scope.CLIENT: client.client_id,
             Scope.CHANNEL: channel.id,

@@ -2,6 +2,7 @@ import asyncio
 import json
 import time
 from contextlib import AsyncExitStack, suppress
+from ipaddress import ip_network
 from uuid import uuid4
 
 import pytest
@@ -183,6 +184,26 @@ async def test_b8_a_full_cap_says_that_it_counts_what_is_open(admission):
     assert 5 <= int(headers["retry-after"]) <= 8
 
 
+async def test_a_zone_by_address_holds_an_ipv6_network_as_the_one_subscriber_it_is(admission):
+    record = client(hourly(1, name="address", scope=Scope.ADDRESS, **HANDSHAKES))
+
+    async with AsyncExitStack() as stack:
+        await enter(admission, record, stack, "2001:db8:1:2::3")
+        with pytest.raises(Denied):
+            await enter(admission, record, stack, "2001:db8:1:2:ffff::4")
+        await enter(admission, record, stack, "2001:db8:1:3::3")
+
+
+async def test_a_zone_by_address_takes_a_mapped_ipv4_address_for_the_address_itself(admission):
+    record = client(hourly(1, name="address", scope=Scope.ADDRESS, **HANDSHAKES))
+
+    async with AsyncExitStack() as stack:
+        await enter(admission, record, stack, "::ffff:192.0.2.7")
+        with pytest.raises(Denied):
+            await enter(admission, record, stack, "192.0.2.7")
+        await enter(admission, record, stack, "::ffff:192.0.2.8")
+
+
 async def test_a_credentials_cap_counts_the_connections_of_all_its_clients(admission):
     same = {"policies": (PolicySnapshot("default", 0, default_zones()),), "tenant_id": str(uuid4())}
 
@@ -296,3 +317,27 @@ async def test_s26_an_address_is_refused_before_any_token_is_looked_at_whatever_
         assert [answer.status_code for answer in answers] == [401, 401, 401, 429]
         assert answers[3].headers["RateLimit-Policy"] == '"address_handshakes";q=1;w=1'
         assert (await integration.refusal("/nowhere")).status_code == 429
+
+
+async def test_eight_addresses_of_one_ipv6_network_share_a_policys_zone_by_address(
+    relays_redis_url, integration_of, settings
+):
+    settings.TRUSTED_PROXIES = (ip_network("127.0.0.0/8"),)
+    zone = hourly(3, name="address", scope=Scope.ADDRESS, direction=Direction.TO_PLATFORM)
+    with running_relay(relays_redis_url) as relay:
+        integration = integration_of(relay, policies=(policy(zone),))
+        neighbours = [
+            await integration.connect(
+                additional_headers=integration.headers() | {"X-Forwarded-For": f"2001:db8:1:2::{number}"}
+            )
+            for number in range(1, 9)
+        ]
+
+        for neighbour in neighbours:
+            await neighbour.send("x")
+
+        answers = [asyncio.create_task(neighbour.recv()) for neighbour in neighbours]
+        answered, waiting = await asyncio.wait(answers, timeout=1)
+        for task in waiting:
+            task.cancel()
+        assert len(answered) == 3
