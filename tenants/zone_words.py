@@ -27,7 +27,8 @@ def in_words(zone: ZonePolicy) -> str:
         return f"at most {zone.permits:,} open connections {WHOSE[zone.scope]}, then rejected (429)"
     counted = zone.counted.label + (" to the client" if zone.direction is Direction.TO_CLIENT else "")
     rate = f"{zone.permits:,} {counted} {_period(zone)} {WHOSE[zone.scope]}"
-    return f"{rate}, {_burst(zone)}, {_beyond(zone)}" + (", strict over all relay processes" if zone.strict else "")
+    strict = ", strict over all relay processes" if zone.strict else ""
+    return f"{rate}, {_burst(zone)}, {_beyond(zone)}{strict}{_effect(zone)}"
 
 
 def in_words_all(zones: Iterable[ZonePolicy]) -> list[str]:
@@ -53,6 +54,10 @@ def _burst(zone: ZonePolicy) -> str:
     if not zone.delay:
         return f"{zone.burst:,} ahead, each in its turn"
     return f"{zone.burst:,} ahead, of which {zone.delay:,} at once"
+
+
+def _effect(zone: ZonePolicy) -> str:
+    return ", without effect until relays pass on HTTP requests" if zone.counted is Counted.REQUESTS else ""
 
 
 def _beyond(zone: ZonePolicy) -> str:

@@ -16,6 +16,7 @@ KINDS = {
     Counted.CONTROL_FRAMES: Kind.CONTROL,
     Counted.HANDSHAKES: Kind.HANDSHAKE,
     Counted.OPEN_CONNECTIONS: Kind.HANDSHAKE,
+    Counted.REQUESTS: Kind.REQUEST,
 }
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
 
@@ -107,5 +108,6 @@ class Figures:
 
 
 def _flow(event: Event) -> tuple[Kind, Direction]:
-    """What zones tell apart; handshakes flow to the platform, whatever the trace says."""
-    return event.kind, Direction.TO_PLATFORM if event.kind is Kind.HANDSHAKE else event.direction
+    """What zones tell apart; handshakes and requests flow to the platform, whatever the trace says."""
+    is_directed = event.kind not in (Kind.HANDSHAKE, Kind.REQUEST)
+    return event.kind, event.direction if is_directed else Direction.TO_PLATFORM

@@ -7,7 +7,12 @@ from relay.simulation.events import Kind, Result
 from relay.throttle.policy import SECOND_NS
 
 MOST_ROWS = 20
-NAMES = {Kind.MESSAGE: "messages", Kind.CONTROL: "pings and pongs", Kind.HANDSHAKE: "handshakes"}
+NAMES = {
+    Kind.MESSAGE: "messages",
+    Kind.CONTROL: "pings and pongs",
+    Kind.HANDSHAKE: "handshakes",
+    Kind.REQUEST: "requests",
+}
 LEGEND = "# passed at once   + went on after a wait   x refused or closed"
 
 

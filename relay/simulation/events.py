@@ -15,6 +15,7 @@ class Kind(StrEnum):
     MESSAGE = "message"
     CONTROL = "control"  # a ping or pong
     HANDSHAKE = "handshake"
+    REQUEST = "request"  # an HTTP request: it belongs to no open connection
     CLOSE = "close"
 
 
@@ -23,7 +24,7 @@ class Result(StrEnum):
 
     PASSED = "passed"  # at once
     WAITED = "waited"  # it went on later
-    REFUSED = "refused"  # a handshake, with 429
+    REFUSED = "refused"  # a handshake or request, with 429
     CLOSED = "closed"  # it was lost: its connection ended while it waited
     SKIPPED = "skipped"  # it was never judged: its connection had been refused or closed before
 
@@ -38,7 +39,7 @@ class ConnectionName(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One message, control frame, handshake or close, at a time of the virtual clock. ``size_bytes`` is its payload."""
+    """Something that came at a time of the virtual clock. ``size_bytes`` is its payload."""
 
     at_ns: int
     connection: ConnectionName

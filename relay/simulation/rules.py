@@ -46,8 +46,11 @@ class Limits:
 
     def handshakes(self, name: ConnectionName, now_ns: int) -> Limiter:
         """What a handshake must pass."""
-        found = self._keyed(name, 0, Counted.HANDSHAKES)
-        return Limiter(self._zones.zone(each.key, each.policy, each.version, now_ns) for each in found)
+        return self._own(self._keyed(name, 0, Counted.HANDSHAKES), now_ns)
+
+    def requests(self, name: ConnectionName, now_ns: int) -> Limiter:
+        """The zones that an HTTP request must pass."""
+        return self._own(self._keyed(name, 0, Counted.REQUESTS), now_ns)
 
     def caps(self, name: ConnectionName) -> list[Cap]:
         """What counts the connection as open."""
@@ -58,6 +61,9 @@ class Limits:
         """What the frames of a new connection must pass."""
         keyed = self._keyed(name, next(self._numbers), *FLOWING)
         return SessionLimits.of(self._zone(name, each, now_ns) for each in keyed)
+
+    def _own(self, found: list[KeyedZone], now_ns: int) -> Limiter:
+        return Limiter(self._zones.zone(each.key, each.policy, each.version, now_ns) for each in found)
 
     def _keyed(self, name: ConnectionName, number: int, *counted: Counted) -> list[KeyedZone]:
         scope_ids = dict.fromkeys(Scope, THE_ONLY_ONE) | {

@@ -10,6 +10,7 @@ from relay.simulation.asking import Asking
 from relay.simulation.connections import Connection
 from relay.simulation.events import ConnectionName, Event, Kind, Outcome, Result, went_on
 from relay.simulation.lines import Lines
+from relay.simulation.requests import Request
 from relay.simulation.rules import Limits, Rules
 from relay.throttle.cap import first_full
 from relay.throttle.verdict import Action
@@ -55,6 +56,9 @@ class World:
             self._shake_hands(event)
         elif event.kind is Kind.CLOSE:
             self._leave(event)
+        elif event.kind is Kind.REQUEST:
+            limiter = self._limits.requests(name, self._agenda.now_ns)
+            Request(event, limiter, self._agenda, self._lines, self._tell).begin()
         elif name in self._gone:
             self._tell(Outcome(event, Result.SKIPPED, event.at_ns))
         else:

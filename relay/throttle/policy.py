@@ -34,6 +34,7 @@ class Counted(StrEnum):
     BYTES = "bytes"
     CONTROL_FRAMES = "control_frames"
     OPEN_CONNECTIONS = "open_connections"
+    REQUESTS = "requests"
 
     @property
     def label(self) -> str:
@@ -64,7 +65,8 @@ class StoreAway(StrEnum):
     LET_PASS = "let_pass"  # noqa: S105 - nothing is held back
 
 
-REFUSABLE = (Counted.HANDSHAKES, Counted.OPEN_CONNECTIONS)  # they have an answer: HTTP 429
+ALWAYS_REFUSED = (Counted.HANDSHAKES, Counted.OPEN_CONNECTIONS)
+REFUSABLE = (*ALWAYS_REFUSED, Counted.REQUESTS)  # they have an answer: HTTP 429
 
 
 class PolicyRefused(ValueError):
@@ -147,12 +149,14 @@ class ZonePolicy:
 
     def _meaning_problems(self) -> list[tuple[str, str]]:
         problems = []
-        if self.strict and (self.counted in REFUSABLE or self.scope is Scope.CONNECTION):
+        if self.strict and (self.counted in ALWAYS_REFUSED or self.scope is Scope.CONNECTION):
             sentence = "this limit is exact as it is: strict is for messages and bytes that several connections share."
             problems.append(("strict", f"{sentence} Clear it."))
-        if self.counted in REFUSABLE and self.beyond is not Beyond.REJECT:
+        if self.counted in ALWAYS_REFUSED and self.beyond is not Beyond.REJECT:
             sentence = f"{self.counted.label} beyond the limit are always refused with 429. Choose reject."
             problems.append(("beyond", sentence))
+        if self.counted is Counted.REQUESTS and self.beyond is Beyond.CLOSE:
+            problems.append(("beyond", "a request has no connection of its own to close. Choose reject or wait."))
         if self.counted not in REFUSABLE and self.beyond is Beyond.REJECT:
             sentence = (
                 "an open connection never drops a message: all that follow in a compressed stream would be ruined."

@@ -26,7 +26,8 @@ LARGEST_PERIOD_SECONDS = LARGEST_PERIOD_NS // SECOND_NS
 LEASES_A_SECOND = 10  # relay/throttle/policy.py: LEASE_SECONDS
 _LEASES_A_PERIOD = NullIf(LEASES_A_SECOND * F("period_seconds"), 0)
 LEASED_PERMITS = (F("permits") + _LEASES_A_PERIOD - 1) / _LEASES_A_PERIOD  # whole numbers: rounded up, as there
-IS_REFUSABLE = Q(counted__in=["handshakes", "open_connections"])  # relay/throttle/policy.py: REFUSABLE
+IS_ALWAYS_REFUSED = Q(counted__in=["handshakes", "open_connections"])  # relay/throttle/policy.py: ALWAYS_REFUSED
+IS_REFUSABLE = Q(counted__in=["handshakes", "open_connections", "requests"])  # the same page: REFUSABLE
 
 
 def choices(words: Iterable[StrEnum]) -> list[tuple[str, str]]:
@@ -48,7 +49,10 @@ class ThrottleZone(models.Model):
         max_length=32, choices=choices(Scope), default=Scope.CLIENT.value, help_text="Whose traffic is added up."
     )
     counted = models.CharField(
-        max_length=32, choices=choices(Counted), default=Counted.MESSAGES.value, help_text="What one permit pays for."
+        max_length=32,
+        choices=choices(Counted),
+        default=Counted.MESSAGES.value,
+        help_text="What one permit pays for. A limit on requests has no effect yet: relays pass on no HTTP requests.",
     )
     direction = models.CharField(
         max_length=16, choices=choices(Direction), default=Direction.TO_PLATFORM.value, help_text="Which way it flows."
@@ -65,7 +69,8 @@ class ThrottleZone(models.Model):
         max_length=16,
         choices=choices(Beyond),
         default=Beyond.WAIT.value,
-        help_text="What happens beyond the burst. Messages can wait or close; handshakes and connections are rejected.",
+        help_text="What happens beyond the burst. Messages wait or close, requests wait or are rejected, "
+        "handshakes and connections are rejected.",
     )
     close_after_waiting_seconds = models.PositiveIntegerField(
         default=0, help_text="With close: after how long a wait without a break. Else 0."
@@ -92,7 +97,9 @@ class ThrottleZone(models.Model):
             ),
             models.CheckConstraint(
                 name="zone_rejects_what_has_an_answer",
-                condition=(IS_REFUSABLE & Q(beyond="reject")) | (~IS_REFUSABLE & ~Q(beyond="reject")),
+                condition=(IS_REFUSABLE & Q(beyond="reject"))
+                | (~IS_REFUSABLE & ~Q(beyond="reject"))
+                | Q(counted="requests", beyond="wait"),
             ),
             models.CheckConstraint(
                 name="zone_of_handshakes_to_platform", condition=~IS_REFUSABLE | Q(direction="to_platform")
@@ -106,7 +113,8 @@ class ThrottleZone(models.Model):
                 | (~Q(beyond="close") & Q(close_after_waiting_seconds=0)),
             ),
             models.CheckConstraint(
-                name="zone_strict_where_shared", condition=Q(strict=False) | (~IS_REFUSABLE & ~Q(scope="connection"))
+                name="zone_strict_where_shared",
+                condition=Q(strict=False) | (~IS_ALWAYS_REFUSED & ~Q(scope="connection")),
             ),
             models.CheckConstraint(
                 name="zone_strict_with_enough_burst", condition=Q(strict=False) | Q(burst__gte=LEASED_PERMITS)

@@ -43,6 +43,10 @@ def zone(**fields):
             {"permits": 50, "counted": Counted.OPEN_CONNECTIONS, "beyond": Beyond.REJECT},
             "at most 50 open connections for each client, then rejected (429)",
         ),
+        (
+            {"permits": 5, "counted": Counted.REQUESTS},
+            "5 requests a second for each client, evenly, then wait, without effect until relays pass on HTTP requests",
+        ),
     ],
 )
 def test_a_limit_reads_as_a_sentence(fields, sentence):

@@ -12,6 +12,7 @@ POLICY = PolicySnapshot(
         ZonePolicy(name="bytes", permits=1, counted=Counted.BYTES),
         ZonePolicy(name="back", permits=1, direction=Direction.TO_CLIENT),
         ZonePolicy(name="shakes", permits=1, counted=Counted.HANDSHAKES, beyond=Beyond.REJECT),
+        ZonePolicy(name="calls", permits=1, counted=Counted.REQUESTS),
     ),
 )
 
@@ -51,13 +52,15 @@ def test_what_a_zone_counted_and_did_not_hold_has_passed_it():
         _outcome(Result.WAITED, 2, "client"),
         _outcome(Result.WAITED, 1, "shakes"),
         _outcome(Result.REFUSED, 0, "shakes", kind=Kind.HANDSHAKE),
+        _outcome(Result.PASSED, kind=Kind.REQUEST),
+        _outcome(Result.WAITED, 1, "calls", kind=Kind.REQUEST),
     )
 
     zones = {
         source.zone: (tally.counts[Result.PASSED], tally.counts[Result.WAITED]) for source, tally in figures.zones()
     }
 
-    assert zones == {"client": (2, 1), "bytes": (3, 0), "back": (0, 0), "shakes": (0, 1)}
+    assert zones == {"client": (2, 1), "bytes": (3, 0), "back": (0, 0), "shakes": (0, 1), "calls": (1, 1)}
 
 
 def test_the_json_has_every_count():

@@ -24,6 +24,7 @@ ZONES = (
     replace(MESSAGES, name="control", counted=Counted.CONTROL_FRAMES),
     replace(MESSAGES, name="back", direction=Direction.TO_CLIENT),
     replace(MESSAGES, name="shakes", counted=Counted.HANDSHAKES, beyond=Beyond.REJECT),
+    replace(MESSAGES, name="calls", counted=Counted.REQUESTS),
     replace(MESSAGES, name="open", counted=Counted.OPEN_CONNECTIONS, beyond=Beyond.REJECT),
 )
 
@@ -49,10 +50,11 @@ def test_each_kind_of_frame_passes_the_zones_that_count_it():
     assert [_names(limiter) for limiter in limits.to_client] == [["back"], [], []]
 
 
-def test_handshakes_and_caps_have_theirs():
+def test_handshakes_requests_and_caps_have_theirs():
     limits = _limits(*ZONES)
 
     assert _names(limits.handshakes(CRM, NOW_NS)) == ["shakes"]
+    assert _names(limits.requests(CRM, NOW_NS)) == ["calls"]
     assert [cap.name for cap in limits.caps(CRM)] == ["open"]
 
 

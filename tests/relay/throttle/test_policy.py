@@ -21,6 +21,7 @@ from relay.throttle.policy import (
 REFERENCE = Path(__file__).resolve().parents[3] / "docs" / "reference"
 HANDSHAKES = {"counted": Counted.HANDSHAKES, "beyond": Beyond.REJECT}
 CONNECTIONS = {"counted": Counted.OPEN_CONNECTIONS, "beyond": Beyond.REJECT}
+REQUESTS = {"counted": Counted.REQUESTS}
 
 
 def refusal(**changes):
@@ -56,6 +57,9 @@ def test_a_zone_needs_a_name_and_permits_and_counts_messages_of_a_client_a_secon
         {"counted": Counted.BYTES, "scope": Scope.CONNECTION},
         HANDSHAKES,
         CONNECTIONS,
+        REQUESTS,
+        REQUESTS | {"beyond": Beyond.REJECT, "scope": Scope.CREDENTIAL},
+        REQUESTS | {"scope": Scope.TENANT, "burst": 10, "strict": True},
     ],
     ids=str,
 )
@@ -127,14 +131,21 @@ def test_what_flows_on_an_open_connection_cannot_be_rejected(counted):
     assert sentence.endswith(" Choose wait or close.")
 
 
-def test_handshakes_go_to_the_platform():
-    problems = refusal(**HANDSHAKES, direction=Direction.TO_CLIENT)
+def test_requests_wait_or_are_rejected_but_close_nothing():
+    problems = refusal(**REQUESTS, beyond=Beyond.CLOSE, close_after_waiting_seconds=9)
 
-    assert problems == [("direction", "handshakes go to the platform. Choose to_platform.")]
+    assert problems == [("beyond", "a request has no connection of its own to close. Choose reject or wait.")]
 
 
-@pytest.mark.parametrize("what", [HANDSHAKES, CONNECTIONS], ids=["handshakes", "open connections"])
-def test_one_connection_cannot_add_up_what_opens_connections(what):
+@pytest.mark.parametrize("what", [HANDSHAKES, REQUESTS], ids=["handshakes", "requests"])
+def test_handshakes_and_requests_go_to_the_platform(what):
+    problems = refusal(**what, direction=Direction.TO_CLIENT)
+
+    assert problems == [("direction", f"{what['counted'].label} go to the platform. Choose to_platform.")]
+
+
+@pytest.mark.parametrize("what", [HANDSHAKES, CONNECTIONS, REQUESTS], ids=lambda what: what["counted"].label)
+def test_one_connection_cannot_add_up_what_does_not_flow_on_it(what):
     sentence = f"one connection cannot add up {what['counted'].label}. Choose client or a wider scope."
 
     assert refusal(**what, scope=Scope.CONNECTION) == [("scope", sentence)]

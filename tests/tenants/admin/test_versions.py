@@ -94,6 +94,13 @@ def test_nonsense_is_refused_at_its_field_with_the_reason(zone, field, sentence,
     assert draft.zones.get().permits == 100
 
 
+def test_the_form_offers_requests_and_says_that_such_a_limit_has_no_effect_yet(pages, draft, address):
+    page = pages.get(address(draft)).content.decode()
+
+    assert '<option value="requests"' in page
+    assert "A limit on requests has no effect yet" in page
+
+
 def test_two_zones_cannot_share_a_name(pages, draft, address):
     answer = pages.post(address(draft), form(draft, {}, {}))
 

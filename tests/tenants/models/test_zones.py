@@ -39,6 +39,9 @@ def test_a_zone_is_what_the_relay_enforces():
         ("scope", {"counted": "handshakes", "beyond": "reject", "scope": "connection"}),
         ("direction", {"counted": "handshakes", "beyond": "reject", "direction": "to_client"}),
         ("burst", {"counted": "open_connections", "beyond": "reject", "burst": 1}),
+        ("beyond", {"counted": "requests", "beyond": "close", "close_after_waiting_seconds": 5}),
+        ("scope", {"counted": "requests", "scope": "connection"}),
+        ("direction", {"counted": "requests", "direction": "to_client"}),
         ("strict", {"burst": 9, "strict": True}),
         ("strict", {"permits": 601, "period_seconds": 60, "burst": 1, "strict": True}),
         ("strict", {"burst": 20, "scope": "connection", "strict": True}),
@@ -91,6 +94,14 @@ def test_a_strict_zone_may_have_just_the_burst_of_100_ms(permits, period_seconds
     zone = ZoneFactory.build(
         version=DraftFactory.create(), permits=permits, period_seconds=period_seconds, burst=burst, strict=True
     )
+
+    zone.full_clean()
+    zone.save()
+
+
+@pytest.mark.parametrize("beyond", ["wait", "reject"])
+def test_requests_may_wait_or_be_rejected(beyond):
+    zone = ZoneFactory.build(version=DraftFactory.create(), counted="requests", beyond=beyond)
 
     zone.full_clean()
     zone.save()
