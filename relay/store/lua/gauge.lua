@@ -13,16 +13,20 @@ local function number_in(text)
   return math.floor(number)
 end
 
+-- The most in any stretch of so many seconds that ended in the last minute. A stretch gives up the counts that it took
+-- in, and no others.
 local function most_in(counts, now, seconds)
-  local sum, most = 0, 0
-  for second = now - KEPT_SECONDS - seconds, now do
-    sum = sum + (counts[second] or 0) - (counts[second - seconds] or 0)
-    most = math.max(most, sum)
+  local sum, most, first = 0, 0, now - KEPT_SECONDS - seconds + 2
+  for second = first, now do
+    sum = sum + (counts[second] or 0)
+    if second - seconds >= first then sum = sum - (counts[second - seconds] or 0) end
+    if second > now - KEPT_SECONDS then most = math.max(most, sum) end
   end
   return most
 end
 
-local now, answer = tonumber(redis.call("TIME")[1]), {}
+local time = redis.call("TIME")
+local now, answer = tonumber(time[1]), {}
 for number = 1, number_in(ARGV[1]) do
   local key, at = KEYS[1 + number], 3 * number - 1
   local name, spent, limit = ARGV[at], number_in(ARGV[at + 1]), ARGV[at + 2]

@@ -28,6 +28,7 @@ def clock(monkeypatch):
     monkeypatch.setattr(caps, "ENTER", TimedScript(clock, "clock", "enter"))
     monkeypatch.setattr(caps, "HOLD", TimedScript(clock, "clock", "hold"))
     monkeypatch.setattr(workers, "ALIVE_WORKERS", TimedScript(clock, "alive_workers"))
+    monkeypatch.setattr(workers, "GAUGE", TimedScript(clock, "gauge"))
     return clock
 
 

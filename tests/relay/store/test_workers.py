@@ -1,4 +1,8 @@
+from uuid import uuid4
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from relay.store import keys
 from relay.store.pool import StoreUnavailable, blocking
@@ -13,7 +17,9 @@ from relay.store.workers import (
 )
 from relay.throttle.policy import Scope
 from relay.throttle.zones import ZoneKey
+from tests.relay.store.held_clock import SECOND_US
 
+SEVERAL = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 KEY, OTHER = ZoneKey(Scope.TENANT, "t1", "p1", "all"), ZoneKey(Scope.CLIENT, "c1", "p1", "client")
 
 
@@ -141,6 +147,28 @@ async def test_the_most_of_any_stretch_counts_and_not_what_came_later(redis, red
     )
 
     assert await add_spent(redis_on_loop, "t1", [Spent(KEY, 0, (100, 400))]) == [(70, 131)]
+
+
+def fullest(told, now, seconds):
+    """The most in any stretch of so many seconds that ends in the last minute."""
+    ends = range(now - 59, now + 1)
+    return max(sum(n for at, n in told if end - seconds < at <= end) for end in ends)
+
+
+@SEVERAL
+@given(
+    steps=st.lists(
+        st.tuples(st.one_of(st.integers(0, 3), st.integers(0, 90)), st.integers(0, 2_000)), min_size=1, max_size=150
+    )
+)
+def test_whatever_was_spent_when_the_most_is_that_of_the_fullest_stretch(call, clock, steps):
+    tenant_id, told = str(uuid4()), []
+    for seconds, permits in steps:
+        clock.go(seconds)
+        now = clock.now_us // SECOND_US
+        told.append((now, permits))
+        [most] = call(add_spent, tenant_id, [Spent(KEY, permits, (100, 400))])
+        assert most == (fullest(told, now, 10), fullest(told, now, 60))
 
 
 @pytest.mark.asyncio
