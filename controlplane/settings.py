@@ -66,7 +66,7 @@ for name, url in (("CELERY_BROKER_URL", CELERY_BROKER_URL), ("CHANNEL_LAYER_URL"
         env.fault(f"{name} is not set. REDIS_URL leads to a cluster, which is of no use here: name a single server.")
 
 # Token endpoint: what passes before any secret is hashed. Requests a second, and how many may be ahead of that.
-TOKEN_CLIENT_PERMITS = env.integer("FLOODGATE_TOKEN_CLIENT_PERMITS", 20, least=1, most=100_000)  # one client id
+TOKEN_CLIENT_PERMITS = env.integer("FLOODGATE_TOKEN_CLIENT_PERMITS", 20, least=1, most=100_000)  # an id at an address
 TOKEN_CLIENT_BURST = env.integer("FLOODGATE_TOKEN_CLIENT_BURST", 40, least=0, most=100_000)
 TOKEN_ADDRESS_PERMITS = env.integer("FLOODGATE_TOKEN_ADDRESS_PERMITS", 100, least=1, most=100_000)  # one IP address
 TOKEN_ADDRESS_BURST = env.integer("FLOODGATE_TOKEN_ADDRESS_BURST", 200, least=0, most=100_000)

@@ -1,4 +1,7 @@
-"""Holds OAuth's endpoints against a flood: zones by address and by client id, in memory, before any lookup or hash."""
+"""Holds OAuth's endpoints against a flood: zones by address and by client id, in memory, before any lookup or hash.
+
+An id is charged for each address apart: it is no secret, and whoever knows one would keep its owner out.
+"""
 
 import time
 from collections import OrderedDict
@@ -65,24 +68,28 @@ class Admission:
             burst=settings.TOKEN_CLIENT_BURST,
         )
 
-    def admit_address(self, scope: HTTPScope) -> None:
+    def admit_address(self, scope: HTTPScope) -> str:
         """Charge the address that asks.
+
+        Returns:
+            The subscriber that was charged.
 
         Raises:
             Refused: 429, it asked too often.
         """
         peer = scope["client"][0] if scope["client"] else ""
         forwarded_for, forwarded = (_values(scope, name) for name in (b"x-forwarded-for", b"forwarded"))
-        address = client_address(peer, forwarded_for, forwarded, settings.TRUSTED_PROXIES)
-        _refuse_if(self._addresses.seconds_to_wait(subscriber(address), time.monotonic_ns()))
+        asking = subscriber(client_address(peer, forwarded_for, forwarded, settings.TRUSTED_PROXIES))
+        _refuse_if(self._addresses.seconds_to_wait(asking, time.monotonic_ns()))
+        return asking
 
-    def admit_client(self, request: OAuthRequest) -> None:
-        """Charge the client id that was given, whether there is such a client or not.
+    def admit_client(self, request: OAuthRequest, asking: str) -> None:
+        """Charge the client id that was given, as named by one subscriber, whether there is such a client or not.
 
         Raises:
             Refused: 429, it asked too often.
         """
-        _refuse_if(self._clients.seconds_to_wait(request.client_id, time.monotonic_ns()))
+        _refuse_if(self._clients.seconds_to_wait(f"{asking} {request.client_id}", time.monotonic_ns()))
 
 
 def _values(scope: HTTPScope, name: bytes) -> list[str]:

@@ -63,9 +63,9 @@ class Endpoint:
     async def _admitted(self, scope: HTTPScope, receive: ASGIReceiveCallable) -> OAuthRequest:
         if scope["method"] != "POST":
             raise not_post()
-        self._admission.admit_address(scope)
+        asking = self._admission.admit_address(scope)
         request = parse_request(list(scope["headers"]), await _read_body(receive))
-        self._admission.admit_client(request)
+        self._admission.admit_client(request, asking)
         return request
 
 

@@ -89,7 +89,7 @@ async def test_b42_a_flood_of_one_client_is_refused_before_any_lookup(caller, se
     settings.TOKEN_CLIENT_PERMITS, settings.TOKEN_CLIENT_BURST = 1, 5
     caller = Caller(Refused(401, "invalid_client", "Unknown."))
 
-    answers = [await caller.ask(BODY, address=f"198.51.{number}.7") for number in range(30)]
+    answers = [await caller.ask(BODY) for _ in range(30)]
 
     assert [status for status, _, _ in answers[:6]] == [401] * 6
     assert caller.looked_up < 10
@@ -97,6 +97,27 @@ async def test_b42_a_flood_of_one_client_is_refused_before_any_lookup(caller, se
     assert (status, json.loads(body)["error"]) == (429, "temporarily_unavailable")
     assert int(headers["retry-after"]) >= 1
     assert headers["cache-control"] == "no-store"
+
+
+@pytest.mark.asyncio
+async def test_who_floods_a_clients_id_from_elsewhere_does_not_keep_the_client_out(caller, settings):
+    settings.TOKEN_CLIENT_PERMITS, settings.TOKEN_CLIENT_BURST = 1, 5
+    caller = Caller(Answer(200))
+    flood = [await caller.ask(BODY, address=f"203.0.113.{number % 3}") for number in range(60)]
+
+    assert [status for status, _, _ in flood].count(429) > 30
+    assert (await caller.ask(BODY, address="198.51.100.7"))[0] == 200
+
+
+@pytest.mark.asyncio
+async def test_who_guesses_a_secret_from_one_ipv6_network_is_held_as_one(settings):
+    settings.TOKEN_CLIENT_PERMITS, settings.TOKEN_CLIENT_BURST = 1, 5
+    caller = Caller(Refused(401, "invalid_client", "Unknown."))
+
+    answers = [await caller.ask(BODY, address=f"2001:db8:1:2::{number:x}") for number in range(60)]
+
+    assert caller.looked_up < 15
+    assert answers[-1][0] == 429
 
 
 @pytest.mark.asyncio
