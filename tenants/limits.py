@@ -4,7 +4,10 @@ from dataclasses import dataclass
 
 from relay.throttle.policy import PolicySnapshot, ZonePolicy
 from tenants.models.clients import OAuthClient
-from tenants.snapshots import DEFAULT_POLICY, published_policies
+from tenants.snapshots import policies_of_client, published_policies
+
+DEFAULTS = "Floodgate's defaults"
+KEPT_DEFAULTS = "Floodgate's defaults, also in force: its own policy does not replace them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +22,9 @@ class LimitsInForce:
 def limits_of_client(client: OAuthClient) -> list[LimitsInForce]:
     """Everything that limits a client, from its own policy to those of the accounts behind its channels."""
     policies = published_policies(client.tenant)
-    own = policies.get(client.throttle_policy_id, DEFAULT_POLICY)
-    reason = "Floodgate's defaults" if own is DEFAULT_POLICY else f"its own policy, {client.throttle_policy}"
-    limits = [_in_force(reason, own)]
+    own = policies.get(client.throttle_policy_id)
+    reasons = [DEFAULTS] if own is None else [f"its own policy, {client.throttle_policy}", KEPT_DEFAULTS]
+    limits = [_in_force(*each) for each in zip(reasons, policies_of_client(own), strict=False)]
     if client.tenant.throttle_policy_id in policies:
         shared = policies[client.tenant.throttle_policy_id]
         limits.append(_in_force(f"the tenant's policy, {client.tenant.throttle_policy}", shared))

@@ -9,7 +9,7 @@ from relay.store.announcements import announce
 from relay.store.client_records import ChannelRecord, ClientRecord, Platform, PlatformConnectionRecord, replace_records
 from relay.store.receipts import note_announced
 from relay.throttle.fairness import Priority
-from relay.throttle.policy import PolicySnapshot, default_zones
+from relay.throttle.policy import PolicySnapshot, default_zones, kept_defaults
 from tenants.models.channels import Channel
 from tenants.models.clients import OAuthClient
 from tenants.models.platform_connections import PlatformConnection
@@ -52,6 +52,14 @@ def published_policies(tenant: Tenant) -> dict[UUID | None, PolicySnapshot]:
     return {version.policy_id: version.snapshot() for version in versions}
 
 
+def policies_of_client(own: PolicySnapshot | None) -> tuple[PolicySnapshot, ...]:
+    """What holds for a client alone: its own policy and the defaults that this leaves in force, or all defaults."""
+    if own is None:
+        return (DEFAULT_POLICY,)
+    kept = kept_defaults(own.zones)
+    return (own, PolicySnapshot(DEFAULT_POLICY.policy_id, DEFAULT_POLICY.version, kept)) if kept else (own,)
+
+
 def _client_records(tenant: Tenant, policies: dict[UUID | None, PolicySnapshot]) -> list[ClientRecord]:
     channels = _channel_records(tenant, policies)
     names = tuple(sorted(record.name for record in channels.values()))
@@ -71,7 +79,7 @@ def _client_records(tenant: Tenant, policies: dict[UUID | None, PolicySnapshot])
             tenant_channels=names,
             weight=client.weight,
             policies=(
-                policies.get(client.throttle_policy_id, DEFAULT_POLICY),
+                *policies_of_client(policies.get(client.throttle_policy_id)),
                 *_policy(policies, tenant.throttle_policy_id),
             ),
         )

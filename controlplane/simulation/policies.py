@@ -7,8 +7,10 @@ from controlplane.simulation.faults import PolicyFaults
 from controlplane.simulation.policy_files import PolicyFile, read_policy_file
 from controlplane.simulation.stored_policies import find_stored_policy
 from relay.simulation.rules import Rules
+from relay.throttle.policy import PolicySnapshot, ZonePolicy, kept_defaults
 
 SUFFIXES = (".yaml", ".yml", ".json")
+DEFAULTS = "defaults"  # stands for the default zones that the other policies leave in force
 
 
 def read_rules(references: Iterable[str]) -> Rules:
@@ -19,7 +21,10 @@ def read_rules(references: Iterable[str]) -> Rules:
     """
     found: list[PolicyFile] = []
     sentences: list[str] = []
-    for reference in dict.fromkeys(references):
+    named = dict.fromkeys(references)
+    for reference in named:
+        if reference == DEFAULTS:
+            continue
         try:
             found.append(_read(reference))
         except PolicyFaults as faults:
@@ -28,7 +33,23 @@ def read_rules(references: Iterable[str]) -> Rules:
         raise PolicyFaults(sentences)
     weights = {client: weight for one in found for client, weight in one.weights.items()}
     priorities = {channel: priority for one in found for channel, priority in one.priorities.items()}
-    return Rules(tuple(one.policy for one in found), weights, priorities)
+    policies = [one.policy for one in found]
+    if DEFAULTS in named:
+        policies.append(PolicySnapshot(DEFAULTS, 0, _kept(policies)))
+    return Rules(tuple(policies), weights, priorities)
+
+
+def also_in_force(rules: Rules) -> str:
+    """A sentence on the default limits that hold beside these policies and were not simulated; empty where none is."""
+    names = [zone.name for zone in _kept(rules.policies)]
+    if not names:
+        return ""
+    sentence = f"Also in force for a client with its own policy, and not simulated: {', '.join(names)}."
+    return f"{sentence} Add --policy {DEFAULTS} to simulate them."
+
+
+def _kept(policies: Iterable[PolicySnapshot]) -> tuple[ZonePolicy, ...]:
+    return kept_defaults([zone for policy in policies for zone in policy.zones])
 
 
 def _read(reference: str) -> PolicyFile:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -67,6 +68,7 @@ class StoreAway(StrEnum):
 
 ALWAYS_REFUSED = (Counted.HANDSHAKES, Counted.OPEN_CONNECTIONS)
 REFUSABLE = (*ALWAYS_REFUSED, Counted.REQUESTS)  # they have an answer: HTTP 429
+PROTECTING = (*ALWAYS_REFUSED, Counted.CONTROL_FRAMES)  # default zones of these stay beside a policy of one's own
 
 
 class PolicyRefused(ValueError):
@@ -245,4 +247,20 @@ def default_zones() -> tuple[ZonePolicy, ...]:
         ZonePolicy(
             name="credential_connections", scope=Scope.CREDENTIAL, counted=connections, permits=10, beyond=reject
         ),
+    )
+
+
+def kept_defaults(own: Sequence[ZonePolicy]) -> tuple[ZonePolicy, ...]:
+    """The default zones that stay in force beside a client's own policy with the zones ``own``.
+
+    A policy is written for messages or bytes, and would else drop the limits that protect the relay and the
+    platform's account. It replaces such a limit by a zone of the same name, or by one that counts the same for the
+    same scope.
+    """
+    names = {zone.name for zone in own}
+    kinds = {(zone.counted, zone.scope) for zone in own}
+    return tuple(
+        zone
+        for zone in default_zones()
+        if zone.counted in PROTECTING and zone.name not in names and (zone.counted, zone.scope) not in kinds
     )

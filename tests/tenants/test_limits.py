@@ -42,6 +42,7 @@ def test_every_policy_that_counts_is_told_with_its_reason(acme, policy):
 
     assert reasons(client) == [
         "its own policy, Own",
+        "Floodgate's defaults, also in force: its own policy does not replace them",
         "the tenant's policy, All",
         "the policy of chat, Chat",
         "the policy of Genesys, Account",

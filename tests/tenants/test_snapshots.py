@@ -6,7 +6,7 @@ from relay.store.client_records import WRITTEN, ClientRecord
 from relay.store.pool import StoreUnavailable, blocking
 from relay.store.receipts import read_receipts
 from relay.throttle.fairness import Priority
-from relay.throttle.policy import StoreAway, default_zones
+from relay.throttle.policy import StoreAway, default_zones, kept_defaults
 from tenants.actions.policies import publish_version, set_store_away
 from tenants.models.tenants import Tenant
 from tenants.snapshots import DEFAULT_POLICY, build_records, publish_records
@@ -67,6 +67,15 @@ def test_a_policy_that_was_never_published_leaves_the_defaults_in_force(acme):
     assert build_records(acme)[0].policies == (DEFAULT_POLICY,)
 
 
+def test_a_policy_of_ones_own_leaves_the_defaults_in_force_that_it_does_not_replace(acme, root):
+    ClientFactory.create(tenant=acme, throttle_policy=published(acme, root, 40))
+
+    own, kept = build_records(acme)[0].policies
+
+    assert ([zone.permits for zone in own.zones], kept.policy_id) == ([40], DEFAULT_POLICY.policy_id)
+    assert kept.zones == kept_defaults(own.zones)
+
+
 def test_limits_of_client_tenant_channel_and_platform_connection_all_count(acme, root):
     of_client, of_tenant, of_channel, of_connection = (published(acme, root, permits) for permits in (1, 2, 3, 4))
     acme.throttle_policy = of_tenant
@@ -76,7 +85,7 @@ def test_limits_of_client_tenant_channel_and_platform_connection_all_count(acme,
 
     [record] = build_records(acme)
 
-    assert [policy.zones[0].permits for policy in record.policies] == [1, 2]
+    assert [policy.zones[0].permits for policy in record.policies if policy.version] == [1, 2]
     assert [policy.zones[0].permits for policy in record.channels[0].policies] == [3]
     assert [policy.zones[0].permits for policy in record.channels[0].platform_connection.policies] == [4]
 

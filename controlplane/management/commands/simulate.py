@@ -8,7 +8,7 @@ from json import dumps
 from django.core.management.base import BaseCommand, CommandParser
 
 from controlplane.simulation.faults import PolicyFaults
-from controlplane.simulation.policies import read_rules
+from controlplane.simulation.policies import DEFAULTS, also_in_force, read_rules
 from controlplane.simulation.report import report
 from controlplane.simulation.run import STANDARD_OUTPUT, simulate
 from controlplane.simulation.trace import TraceFault
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         """Policies, the trace, and what to print."""
         policy = "YAML or JSON file, or stored policy: its id or tenant/name, with @12 behind it for version 12"
         parser.add_argument("POLICY", help=policy)
-        parser.add_argument("--policy", action="append", default=[], help="another one that holds as well; may repeat")
+        parser.add_argument("--policy", action="append", default=[], help=f"another one, or {DEFAULTS}; may repeat")
         parser.add_argument("--trace", required=True, help="file of JSON lines, plain or gzip; - is standard input")
         parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
         parser.add_argument("--events", help="write what became of each event to this file, as JSON lines; - prints it")
@@ -40,10 +40,12 @@ class Command(BaseCommand):
         """Simulate and print; exit with 2 if a policy or the trace is wrong."""
         began = time.perf_counter()
         try:
-            figures = simulate(read_rules([str(options["POLICY"]), *policy]), trace, events)
+            rules = read_rules([str(options["POLICY"]), *policy])
+            figures = simulate(rules, trace, events)
         except (PolicyFaults, TraceFault) as faults:
             self.stderr.write(str(faults))
             sys.exit(USAGE_FAULT)
         took_seconds = time.perf_counter() - began
-        text = dumps(figures.as_json(), indent=2) if json else report(figures, took_seconds)
+        tables = f"{report(figures, took_seconds)}\n\n{also_in_force(rules)}".strip()
+        text = dumps(figures.as_json(), indent=2) if json else tables
         (self.stderr if events == STANDARD_OUTPUT else self.stdout).write(text)

@@ -1,7 +1,8 @@
 import pytest
 
 from controlplane.simulation.faults import PolicyFaults
-from controlplane.simulation.policies import read_rules
+from controlplane.simulation.policies import also_in_force, read_rules
+from relay.throttle.policy import kept_defaults
 from tests.controlplane.simulation.written import TEN_A_SECOND, write_policy
 
 
@@ -25,3 +26,18 @@ def test_the_faults_of_all_policies_are_told_at_once(tmp_path):
         read_rules([*wrong, str(tmp_path / "none.yaml")])
 
     assert len(raised.value.sentences) == 3
+
+
+def test_defaults_stand_for_the_default_zones_that_the_other_policies_leave_in_force(tmp_path):
+    rules = read_rules(["defaults", write_policy(tmp_path / "one.yaml")])
+
+    assert [policy.policy_id for policy in rules.policies][-1] == "defaults"
+    assert rules.policies[-1].zones == kept_defaults(rules.policies[0].zones)
+    assert also_in_force(rules) == ""
+
+
+def test_default_zones_that_are_in_force_and_not_simulated_are_named(tmp_path):
+    sentence = also_in_force(read_rules([write_policy(tmp_path / "one.yaml")]))
+
+    assert "not simulated: client_handshakes, control_frames, client_connections" in sentence
+    assert "--policy defaults" in sentence

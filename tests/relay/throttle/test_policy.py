@@ -16,6 +16,7 @@ from relay.throttle.policy import (
     Scope,
     ZonePolicy,
     default_zones,
+    kept_defaults,
 )
 
 REFERENCE = Path(__file__).resolve().parents[3] / "docs" / "reference"
@@ -235,3 +236,27 @@ def told(zone):
     rate = f"{zone.permits} a second" if zone.counted is not Counted.OPEN_CONNECTIONS else f"{zone.permits}"
     words = (zone.counted.label, f"`{zone.scope}`", f"`{zone.direction}`", f"`{zone.beyond}`")
     return f"`{zone.name}`", rate, str(zone.burst), str(zone.delay), *words
+
+
+def test_a_policy_of_ones_own_keeps_the_defaults_for_handshakes_control_frames_and_caps():
+    kept = kept_defaults([ZonePolicy(name="mine", permits=40)])
+
+    names = [zone.name for zone in kept]
+    assert names == ["client_handshakes", "control_frames", "client_connections", "credential_connections"]
+
+
+def test_a_zone_of_the_same_name_replaces_a_default():
+    zone = ZonePolicy(name="control_frames", scope=Scope.CLIENT, counted=Counted.CONTROL_FRAMES, permits=500)
+
+    assert "control_frames" not in {each.name for each in kept_defaults([zone])}
+
+
+def test_a_zone_that_counts_the_same_for_the_same_scope_replaces_a_default():
+    cap = ZonePolicy(name="my_cap", counted=Counted.OPEN_CONNECTIONS, permits=500, beyond=Beyond.REJECT)
+
+    names = {zone.name for zone in kept_defaults([cap])}
+    assert ("client_connections" in names, "credential_connections" in names) == (False, True)
+
+
+def test_a_policy_with_all_default_zones_keeps_none_beside_it():
+    assert kept_defaults(default_zones()) == ()
