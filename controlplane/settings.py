@@ -81,7 +81,7 @@ TLS_KEY_FILE = env.text("FLOODGATE_TLS_KEY_FILE")  # PEM; none: it is in the cer
 PROXY_PROTOCOL = env.switch("FLOODGATE_PROXY_PROTOCOL")  # each connection begins with a header of a trusted proxy's
 if PROXY_PROTOCOL and not TRUSTED_PROXIES:
     env.fault("FLOODGATE_PROXY_PROTOCOL needs FLOODGATE_TRUSTED_PROXIES: the networks of the proxies that send it.")
-MOST_FRAGMENTS = env.integer("FLOODGATE_MOST_FRAGMENTS", 64, least=1, most=1_000_000)  # of one message; else 1009
+MOST_FRAGMENTS = env.integer("FLOODGATE_MOST_FRAGMENTS", 256, least=1, most=1_000_000)  # of one message; else 1009
 SLOW_READER_SECONDS = env.integer("FLOODGATE_SLOW_READER_SECONDS", 30, least=1, most=3600)  # else 4413
 IDLE_SECONDS = env.integer("FLOODGATE_IDLE_SECONDS", 0, least=0, most=86_400)  # else 4408; 0: never
 STORE_DECISION_SECONDS = env.integer("FLOODGATE_STORE_DECISION_MILLISECONDS", 50, least=10, most=250) / 1000

@@ -7,17 +7,9 @@ from dataclasses import dataclass, field
 from math import ceil
 
 from controlplane.simulation.timeline import Timeline
-from relay.simulation.events import Event, Kind, Outcome, Result
+from relay.simulation.events import Event, Kind, Outcome, Result, counted_as
 from relay.throttle.policy import SECOND_NS, Counted, Direction, PolicySnapshot, ZoneSource
 
-KINDS = {
-    Counted.MESSAGES: Kind.MESSAGE,
-    Counted.BYTES: Kind.MESSAGE,
-    Counted.CONTROL_FRAMES: Kind.CONTROL,
-    Counted.HANDSHAKES: Kind.HANDSHAKE,
-    Counted.OPEN_CONNECTIONS: Kind.HANDSHAKE,
-    Counted.REQUESTS: Kind.REQUEST,
-}
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
 
 
@@ -57,8 +49,8 @@ class Figures:
     began_ns: int = 0
     ended_ns: int = 0
     _by_zone: dict[ZoneSource, Tally] = field(default_factory=dict)
-    _went_on: Counter[tuple[Kind, Direction]] = field(default_factory=Counter)
-    _waited: Counter[tuple[ZoneSource, Kind]] = field(default_factory=Counter)
+    _went_on: Counter[tuple[Counted, Direction]] = field(default_factory=Counter)
+    _waited: Counter[tuple[ZoneSource, Counted]] = field(default_factory=Counter)
 
     def watch(self, events: Iterable[Event]) -> Iterator[Event]:
         """The same events; when the first of them came is the beginning."""
@@ -76,9 +68,9 @@ class Figures:
         if outcome.zone is not None:
             self._by_zone.setdefault(outcome.zone, Tally()).add(outcome)
             if outcome.result is Result.WAITED:
-                self._waited[outcome.zone, event.kind] += 1
+                self._waited.update((outcome.zone, counted) for counted in counted_as(event))
         if outcome.result in (Result.PASSED, Result.WAITED):
-            self._went_on[_flow(event)] += 1
+            self._went_on.update((counted, _direction(event)) for counted in counted_as(event))
 
     def zones(self) -> list[tuple[ZoneSource, Tally]]:
         """What each zone did. What it counted, and did not hold back, has passed it."""
@@ -87,8 +79,8 @@ class Figures:
             for zone in policy.zones:
                 source = ZoneSource(policy.policy_id, policy.version, zone.name)
                 tally = self._by_zone.get(source, Tally())
-                kind = KINDS[zone.counted]
-                tally.counts[Result.PASSED] = self._went_on[kind, zone.direction] - self._waited[source, kind]
+                went_on = self._went_on[zone.counted, zone.direction]
+                tally.counts[Result.PASSED] = went_on - self._waited[source, zone.counted]
                 rows.append((source, tally))
         return rows
 
@@ -107,7 +99,7 @@ class Figures:
         }
 
 
-def _flow(event: Event) -> tuple[Kind, Direction]:
-    """What zones tell apart; handshakes and requests flow to the platform, whatever the trace says."""
+def _direction(event: Event) -> Direction:
+    """Which way it flows; handshakes and requests flow to the platform, whatever the trace says."""
     is_directed = event.kind not in (Kind.HANDSHAKE, Kind.REQUEST)
-    return event.kind, event.direction if is_directed else Direction.TO_PLATFORM
+    return event.direction if is_directed else Direction.TO_PLATFORM

@@ -9,6 +9,8 @@ from relay.throttle.policy import SECOND_NS
 MOST_ROWS = 20
 NAMES = {
     Kind.MESSAGE: "messages",
+    Kind.FRAGMENT: "fragments",
+    Kind.LAST_FRAGMENT: "last fragments",
     Kind.CONTROL: "pings and pongs",
     Kind.HANDSHAKE: "handshakes",
     Kind.REQUEST: "requests",

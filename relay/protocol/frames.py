@@ -39,7 +39,7 @@ class FrameScanner:
 
     Attributes:
         kind: of the frame last read; a message's first frame is a MESSAGE, the further ones are FRAGMENTs, but
-            those no longer than a control frame count as one, unless they end their message.
+            those no longer than a control frame are judged as one, unless they end their message.
         payload_bytes: of the frame last read.
         message_is_open: a message has begun and its last fragment has not been read.
         close_was_read: no frame may follow.
@@ -199,15 +199,16 @@ class FrameScanner:
         if self._message_bytes > self._largest_message_bytes:
             raise self._too_big(self._message_bytes)
         self.message_is_open = not first & FIN
-        if begins_message:
-            self.kind = FrameKind.MESSAGE
-        else:
-            is_tiny = self.message_is_open and size <= LARGEST_CONTROL_BYTES
-            self.kind = FrameKind.CONTROL if is_tiny else FrameKind.FRAGMENT
+        self.kind = FrameKind.MESSAGE if begins_message else fragment_kind(size, ends_message=not self.message_is_open)
 
     def _too_big(self, size: int) -> ProtocolViolation:
         reason = f"message_too_big;size_bytes={size};limit_bytes={self._largest_message_bytes}"
         return ProtocolViolation(CloseCode.MESSAGE_TOO_BIG, reason)
+
+
+def fragment_kind(size: int, *, ends_message: bool) -> FrameKind:
+    """What a frame means to a limiter that continues a message: many small ones are as cheap to send as pings."""
+    return FrameKind.FRAGMENT if ends_message or size > LARGEST_CONTROL_BYTES else FrameKind.CONTROL
 
 
 @cache

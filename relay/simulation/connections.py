@@ -4,9 +4,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from relay.protocol.frames import FrameKind
 from relay.simulation.agenda import Agenda
-from relay.simulation.events import ConnectionName, Event, Kind, Outcome, Result, went_on
+from relay.simulation.events import ConnectionName, Event, Kind, Outcome, Result, frame_kind, went_on
 from relay.simulation.lines import Lines
 from relay.throttle.cap import Cap
 from relay.throttle.limiter import AnyZone, FrameLimits, SessionLimits
@@ -14,7 +13,6 @@ from relay.throttle.policy import Direction, ZoneSource
 from relay.throttle.verdict import PASS, Action
 
 Tell: TypeAlias = Callable[[Outcome], None]
-FRAME_KINDS = {Kind.MESSAGE: FrameKind.MESSAGE, Kind.CONTROL: FrameKind.CONTROL}
 
 
 class Side:
@@ -66,7 +64,7 @@ class Side:
         """Judge the held message once more: it is first in its line."""
         if (held := self._held) is None:
             return
-        limiter, now_ns = self._limits[FRAME_KINDS[held.kind]], self._agenda.now_ns
+        limiter, now_ns = self._limits[frame_kind(held)], self._agenda.now_ns
         verdict = limiter.admit_waiting(now_ns, held.size_bytes, self.held_since_ns, self.throttled_since_ns)
         if verdict.action is Action.CLOSE:
             self._zone, self.held_by = None, limiter.decided_by.source
@@ -93,7 +91,7 @@ class Side:
             if event.kind is Kind.CLOSE:
                 self._end()
                 return False
-            limiter = self._limits[FRAME_KINDS[event.kind]]
+            limiter = self._limits[frame_kind(event)]
             if limiter.admit(now_ns, event.size_bytes) is not PASS:
                 self._hold(event, limiter.decided_by)
                 return False

@@ -4,8 +4,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from relay.throttle.policy import Direction, ZoneSource
+from relay.protocol.frames import FrameKind, fragment_kind
+from relay.throttle.policy import Counted, Direction, ZoneSource
 
+COUNTED_AS = {
+    FrameKind.MESSAGE: (Counted.MESSAGES, Counted.BYTES),
+    FrameKind.FRAGMENT: (Counted.BYTES,),
+    FrameKind.CONTROL: (Counted.CONTROL_FRAMES, Counted.BYTES),
+}
 AT_ONCE_NS = 10_000_000  # a shorter wait is the relay's own work: it asks for a burst's permits in a few steps
 
 
@@ -13,6 +19,8 @@ class Kind(StrEnum):
     """What an event is."""
 
     MESSAGE = "message"
+    FRAGMENT = "fragment"  # a further frame of a message that it does not end
+    LAST_FRAGMENT = "last_fragment"
     CONTROL = "control"  # a ping or pong
     HANDSHAKE = "handshake"
     REQUEST = "request"  # an HTTP request: it belongs to no open connection
@@ -64,6 +72,22 @@ class Outcome:
     def wait_ns(self) -> int:
         """From when it came to when it went on, was refused or lost."""
         return self.decided_ns - self.event.at_ns
+
+
+def frame_kind(event: Event) -> FrameKind:
+    """By which limiter of a connection its frame is judged."""
+    if event.kind in (Kind.FRAGMENT, Kind.LAST_FRAGMENT):
+        return fragment_kind(event.size_bytes, ends_message=event.kind is Kind.LAST_FRAGMENT)
+    return FrameKind.CONTROL if event.kind is Kind.CONTROL else FrameKind.MESSAGE
+
+
+def counted_as(event: Event) -> tuple[Counted, ...]:
+    """Which limits an event is charged in, if it passes: those that count one of these."""
+    if event.kind is Kind.HANDSHAKE:
+        return Counted.HANDSHAKES, Counted.OPEN_CONNECTIONS
+    if event.kind is Kind.REQUEST:
+        return (Counted.REQUESTS,)
+    return COUNTED_AS[frame_kind(event)]
 
 
 def went_on(event: Event, now_ns: int, zone: ZoneSource | None) -> Outcome:

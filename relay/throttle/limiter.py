@@ -195,9 +195,10 @@ UNLIMITED = Limiter(())  # one for all: it never decides, so it has nothing of a
 
 
 class FrameLimits(NamedTuple):
-    """The limiters of one direction: of messages with their bytes, of a message's further bytes, of control frames.
+    """The limiters of one direction, in the order of protocol.frames' FrameKind, which is their index.
 
-    In the order of protocol.frames' FrameKind, which is their index.
+    Every frame of a stream pays for its bytes, however the stream is cut: messages and control frames with what
+    counts them, a message's further fragments with nothing else. Small fragments are judged as control frames.
     """
 
     messages: Limiter
@@ -218,13 +219,12 @@ class SessionLimits:
         chains: dict[Direction, FrameChains] = {direction: ([], [], []) for direction in Direction}
         for zone in zones:
             messages, fragments, control_frames = chains[zone.policy.direction]
-            if zone.policy.counted == Counted.CONTROL_FRAMES:
-                control_frames.append(zone)
-            elif zone.policy.counted == Counted.BYTES:
+            if zone.policy.counted in (Counted.MESSAGES, Counted.BYTES):
                 messages.append(zone)
+            if zone.policy.counted is Counted.BYTES:
                 fragments.append(zone)
-            elif zone.policy.counted == Counted.MESSAGES:
-                messages.append(zone)
+            if zone.policy.counted in (Counted.CONTROL_FRAMES, Counted.BYTES):
+                control_frames.append(zone)
         to_platform, to_client = (
             FrameLimits(*(Limiter(chain) if chain else UNLIMITED for chain in chains[direction]))
             for direction in (Direction.TO_PLATFORM, Direction.TO_CLIENT)

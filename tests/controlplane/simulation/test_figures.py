@@ -13,6 +13,7 @@ POLICY = PolicySnapshot(
         ZonePolicy(name="back", permits=1, direction=Direction.TO_CLIENT),
         ZonePolicy(name="shakes", permits=1, counted=Counted.HANDSHAKES, beyond=Beyond.REJECT),
         ZonePolicy(name="calls", permits=1, counted=Counted.REQUESTS),
+        ZonePolicy(name="control", permits=1, counted=Counted.CONTROL_FRAMES),
     ),
 )
 
@@ -54,13 +55,18 @@ def test_what_a_zone_counted_and_did_not_hold_has_passed_it():
         _outcome(Result.REFUSED, 0, "shakes", kind=Kind.HANDSHAKE),
         _outcome(Result.PASSED, kind=Kind.REQUEST),
         _outcome(Result.WAITED, 1, "calls", kind=Kind.REQUEST),
+        _outcome(Result.PASSED, kind=Kind.CONTROL),
+        _outcome(Result.PASSED, kind=Kind.FRAGMENT),
+        _outcome(Result.PASSED, kind=Kind.LAST_FRAGMENT),
     )
 
     zones = {
         source.zone: (tally.counts[Result.PASSED], tally.counts[Result.WAITED]) for source, tally in figures.zones()
     }
 
-    assert zones == {"client": (2, 1), "bytes": (3, 0), "back": (0, 0), "shakes": (0, 1), "calls": (1, 1)}
+    assert zones == {
+        "client": (2, 1), "bytes": (6, 0), "back": (0, 0), "shakes": (0, 1), "calls": (1, 1), "control": (2, 0),
+    }  # fmt: skip
 
 
 def test_the_json_has_every_count():

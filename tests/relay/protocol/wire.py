@@ -11,7 +11,7 @@ from relay.protocol.close_codes import CloseCode
 from relay.protocol.frames import FrameKind, FrameScanner, ProtocolViolation
 
 MIB = 1024 * 1024
-MOST_FRAGMENTS = 64
+MOST_FRAGMENTS = 256
 Read = tuple[FrameKind, int]  # what a frame is to a limiter, and its payload's length
 
 

@@ -9,7 +9,7 @@ from relay.simulation.connections import Connection
 from relay.simulation.events import Kind
 from relay.simulation.lines import Lines
 from relay.throttle.cap import Cap
-from relay.throttle.limiter import FrameLimits, Limiter, SessionLimits
+from relay.throttle.limiter import SessionLimits
 from relay.throttle.policy import SECOND_NS, Beyond, Counted, Direction, ZonePolicy, ZoneSource
 from relay.throttle.zone import Zone
 from tests.relay.simulation.traces import BEGAN_NS, MS, event, told
@@ -26,16 +26,9 @@ class Ground:
     def __init__(self, *zones, caps=()):
         self.agenda, self.outcomes, self.ended = Agenda(BEGAN_NS), [], []
         lines = Lines(self.agenda)
-        made = [Zone(zone) for zone in zones]
-        limits = SessionLimits(*(self._limits(made, direction) for direction in Direction))
+        limits = SessionLimits.of(Zone(zone) for zone in zones)
         around = self.agenda, lines, self.outcomes.append
         self.connection = Connection(event().connection, limits, caps, around, self.ended.append)
-
-    @staticmethod
-    def _limits(zones, direction):
-        control = [zone for zone in zones if zone.policy.counted is Counted.CONTROL_FRAMES]
-        messages = [zone for zone in zones if zone not in control and zone.policy.direction is direction]
-        return FrameLimits(Limiter(messages), Limiter(()), Limiter(control))
 
     def play(self, *events):
         for one in events:
@@ -81,6 +74,26 @@ def test_messages_are_charged_by_their_size():
     ground.connection.begin()
 
     assert ground.play(event(size_bytes=300), event(size_bytes=1)) == [("passed", 0), ("waited", 300)]
+
+
+@pytest.mark.parametrize("kind", [Kind.FRAGMENT, Kind.LAST_FRAGMENT, Kind.CONTROL])
+def test_fragments_and_pings_are_charged_by_their_size_too(kind):
+    ground = Ground(BYTES)
+    ground.connection.begin()
+
+    assert ground.play(event(size_bytes=125, kind=kind), event(size_bytes=1)) == [("passed", 0), ("waited", 125)]
+
+
+@pytest.mark.parametrize(("kind", "size", "waited_ms"), [
+    (Kind.FRAGMENT, 125, 200), (Kind.FRAGMENT, 126, 0), (Kind.LAST_FRAGMENT, 125, 0),
+])  # fmt: skip
+def test_small_fragments_that_end_no_message_count_as_control_frames(kind, size, waited_ms):
+    ground = Ground(PINGS)
+    ground.connection.begin()
+
+    outcomes = ground.play(*[event(size_bytes=size, kind=kind)] * 2)
+
+    assert outcomes[1][1] == waited_ms
 
 
 def test_what_comes_before_the_connection_is_open_is_judged_then():

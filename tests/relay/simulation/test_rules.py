@@ -46,7 +46,9 @@ def _only_zone(limits, name):
 def test_each_kind_of_frame_passes_the_zones_that_count_it():
     limits = _limits(*ZONES).of_connection(CRM, NOW_NS)
 
-    assert [_names(limiter) for limiter in limits.to_platform] == [["connection", "bytes"], ["bytes"], ["control"]]
+    assert [_names(limiter) for limiter in limits.to_platform] == [
+        ["connection", "bytes"], ["bytes"], ["bytes", "control"],
+    ]  # fmt: skip
     assert [_names(limiter) for limiter in limits.to_client] == [["back"], [], []]
 
 

@@ -184,6 +184,33 @@ async def test_the_further_fragments_of_a_message_are_charged_by_their_bytes(bar
     assert await platform.silence() == b""
 
 
+async def test_b26_small_fragments_are_charged_by_their_bytes_too(bare):
+    client, platform = await bare(policies=(policy(hourly(1001, counted=Counted.BYTES)),))
+
+    client.send(masked(bytes(125), fin=False), masked(bytes(125), Opcode.CONT, fin=False) * 50)
+
+    assert [len((await platform.frame())[1]) for _ in range(9)] == [125] * 9
+    assert await platform.silence() == b""
+
+
+async def test_b27_the_payloads_of_pings_are_charged_by_their_bytes(bare):
+    client, platform = await bare(policies=(policy(hourly(1001, counted=Counted.BYTES)),))
+
+    client.send(masked(bytes(125), Opcode.PING) * 50)
+
+    assert [len((await platform.frame())[1]) for _ in range(9)] == [125] * 9
+    assert await platform.silence() == b""
+
+
+async def test_a_message_of_1_mib_passes_as_common_servers_cut_it(bare):
+    client, platform = await bare()
+    further = masked(bytes(8192), Opcode.CONT, fin=False) * 126
+
+    client.send(masked(bytes(8192), fin=False), further, masked(bytes(8192), Opcode.CONT))
+
+    assert [len((await platform.frame())[1]) for _ in range(128)] == [8192] * 128
+
+
 async def test_b27_pings_beyond_their_limit_wait(integration_of):
     zone = hourly(4, name="control_frames", counted=Counted.CONTROL_FRAMES, scope=Scope.CONNECTION)
     client = await integration_of(policies=(policy(zone),)).connect_raw()
