@@ -2,13 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 
 from relay.gateway.worker import Worker
 from relay.protocol.close_codes import CloseCode, close_reason
-from relay.sharing.ending import end_tasks
 from relay.telemetry.flush import flush_every_second
 
 log = structlog.get_logger()
@@ -20,29 +19,28 @@ CLOSED_A_SECOND = 16  # where memory is short: those whose buffers are the large
 
 @asynccontextmanager
 async def running_worker() -> AsyncIterator[Worker]:
-    """A worker that follows announcements and flushes its counters until the end."""
-    worker = Worker()
-    tasks = [
-        asyncio.create_task(worker.policies.follow(), name="follow announcements"),
-        asyncio.create_task(worker.policies.confirm(), name="confirm versions"),
-        asyncio.create_task(flush_every_second(worker.redis, worker.name, worker.counters), name="flush counters"),
-        asyncio.create_task(inspect_sessions(worker), name="inspect sessions"),
-        asyncio.create_task(watch_memory(worker), name="watch memory"),
-        asyncio.create_task(sweep_zones(worker), name="sweep zones"),
-        asyncio.create_task(worker.sharing.beat(), name="say that the process is alive"),
-        asyncio.create_task(worker.sharing.entering.say_for_ever(), name="say what is held"),
-        asyncio.create_task(worker.sharing.gauging.tell_for_ever(), name="tell what was spent"),
-        asyncio.create_task(worker.watchdog.beat(), name="beat for the watchdog"),
-    ]
-    for task in tasks:
-        task.add_done_callback(_tell_if_it_failed)
-    try:
+    """A worker with its background tasks, until the end. If one of the closing steps fails, the others still run."""
+    async with AsyncExitStack() as stack:
+        worker = Worker()
+        for close in (worker.sharing.aclose, worker.http.close, worker.platform_tokens.aclose, worker.tasks.aclose):
+            stack.push_async_callback(close)  # called from the last to the first
+        _start_tasks(worker)
         yield worker
-    finally:
-        await end_tasks(tasks)
-        await worker.platform_tokens.aclose()
-        await worker.http.close()
-        await worker.sharing.aclose()
+
+
+def _start_tasks(worker: Worker) -> None:
+    """Start all that must run as long as the worker: if one of these ends, the server ends the process."""
+    start = worker.tasks.start
+    start(worker.policies.follow(), "follow announcements")
+    start(worker.policies.confirm(), "confirm versions")
+    start(flush_every_second(worker.redis, worker.name, worker.counters), "flush counters")
+    start(inspect_sessions(worker), "inspect sessions")
+    start(watch_memory(worker), "watch memory")
+    start(sweep_zones(worker), "sweep zones")
+    start(worker.sharing.beat(), "say that the process is alive")
+    start(worker.sharing.entering.say_for_ever(), "say what is held")
+    start(worker.sharing.gauging.tell_for_ever(), "tell what was spent")
+    start(worker.watchdog.beat(), "beat for the watchdog")
 
 
 async def inspect_sessions(worker: Worker) -> None:
@@ -73,8 +71,3 @@ async def sweep_zones(worker: Worker) -> None:
     while True:
         await asyncio.sleep(SWEEP_SECONDS)
         worker.admission.forget_those_at_rest()
-
-
-def _tell_if_it_failed(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        log.error("background_task_failed", task=task.get_name(), exc_info=task.exception())

@@ -12,6 +12,7 @@ import structlog
 from django.conf import settings
 
 from relay.gateway.door import HANDSHAKE_DEADLINE_SECONDS, Client, ClientDoor
+from relay.process.tasks import BackgroundTasks
 from relay.protocol.forwarded import is_trusted
 from relay.protocol.proxy_header import LARGEST_PROXY_DATA_BYTES, ProxyHeader, ProxyHeaderInvalid, read_proxy_header
 
@@ -24,22 +25,27 @@ class FrontDoor:
     """Accepts sockets, has the proxy's header and TLS dealt with, and opens a client's door for each."""
 
     def __init__(
-        self, listener: socket.socket, tls: ssl.SSLContext | None, make_door: Callable[[], ClientDoor]
+        self,
+        listener: socket.socket,
+        tls: ssl.SSLContext | None,
+        make_door: Callable[[], ClientDoor],
+        tasks: BackgroundTasks,
     ) -> None:
-        """Encrypt with ``tls``, if it is given; expect a proxy's header where the settings say so."""
+        """Encrypt with ``tls``, if it is given; expect a proxy's header where the settings say so.
+
+        ``tasks`` notices if accepting ends before ``aclose``.
+        """
         self._listener = listener
         self._tls = tls
         self._make_door = make_door
         self._loop = asyncio.get_running_loop()
         self._opening: set[asyncio.Task[None]] = set()
-        self._accepting = self._loop.create_task(self._accept(), name="accept at the front door")
+        self._tasks = tasks
+        self._accepting = tasks.start(self._accept(), "accept at the front door")
 
     async def aclose(self) -> None:
         """Accept no more, and give up on those that have not come as far as their request."""
-        tasks = [self._accepting, *self._opening]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.end(self._accepting, *self._opening)
 
     async def _accept(self) -> None:
         while True:

@@ -89,12 +89,17 @@ def _state(worker: Worker) -> ProcessState:
 
 
 async def _answer_readiness(worker: Worker, send: Send) -> None:
-    checks = {"draining": "yes" if worker.is_draining else "no", "redis": "ok"}
+    ended = ", ".join(worker.tasks.ended)
+    checks = {
+        "draining": "yes" if worker.is_draining else "no",
+        "redis": "ok",
+        "tasks": f"ended: {ended}" if ended else "ok",
+    }
     try:
         await answer_to(worker.redis.ping)
     except StoreUnavailable as error:
         checks["redis"] = type(error).__name__
-    is_ready = not worker.is_draining and checks["redis"] == "ok"
+    is_ready = not worker.is_draining and not ended and checks["redis"] == "ok"
     body = json.dumps({"status": "ok" if is_ready else "unavailable", "checks": checks}).encode()
     await _answer(send, 200 if is_ready else 503, JSON, body)
 

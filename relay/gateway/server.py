@@ -5,8 +5,10 @@ Uvicorn's classes are subclassed here and in door.py, nowhere else; its version 
 
 import asyncio
 import gc
+import signal
 import socket
 import ssl
+import sys
 from collections.abc import Awaitable, Callable
 from types import FrameType
 from typing import Any, NamedTuple, cast
@@ -17,12 +19,16 @@ from django.conf import settings
 from relay.gateway.door import TAKE_OVER, ClientDoor
 from relay.gateway.drain import drain
 from relay.gateway.front import FrontDoor
+from relay.gateway.worker import Worker
 from relay.process.supervisor import READY
 from relay.protocol.denials import Denied, unavailable
 from relay.upstream.liveness import CLIENT_GRACE_SECONDS, keep_little_unsent, notice_dead_peer
 
 BACKLOG = 2048
 SHUTDOWN_SECONDS = 5
+END_SECONDS = 15  # beyond the drain: the last closes, the flush of what was counted
+FAILED_STATUS = 70  # EX_SOFTWARE of sysexits.h: whoever supervises the process starts another
+FAILED_DRAIN_SECONDS = 1.0  # over which closes are spread where a background task has ended: it half works
 Application = Callable[..., Awaitable[None]]
 TakeOver = Callable[[asyncio.Protocol], None]
 
@@ -51,9 +57,14 @@ class RelayServer(uvicorn.Server):
     """A Uvicorn that drains the relay's connections before it ends, and tells its supervisor when it is ready."""
 
     def __init__(self, config: uvicorn.Config, drain_seconds: float) -> None:
-        """Spread the closes over ``drain_seconds``."""
+        """Spread the closes over ``drain_seconds``.
+
+        ``has_failed`` tells afterwards that the server ended because a background task did.
+        """
         super().__init__(config)
         self.drain_seconds = drain_seconds
+        self.has_failed = False
+        self.limit_end: Callable[[int], object] | None = None  # ends the process if that takes longer
         self.tls = tls_context()
         self.front: FrontDoor | None = None
         self.lifeline: socket.socket | None = None  # to the supervisor, where there is one
@@ -64,7 +75,7 @@ class RelayServer(uvicorn.Server):
         self.hurry = asyncio.Event()
         if sockets and (self.tls or settings.PROXY_PROTOCOL):
             await super().startup([])
-            self.front = FrontDoor(sockets[0], self.tls, self._make_door)
+            self.front = FrontDoor(sockets[0], self.tls, self._make_door, self.worker.tasks)
         else:
             await super().startup(sockets)
         if self.operations is not None:
@@ -79,13 +90,28 @@ class RelayServer(uvicorn.Server):
         Until the drain is over, handshakes are answered 503 with a time to come back; but where others listen on the
         same socket, they shall have them.
         """
+        if self.limit_end is not None:
+            self.limit_end(int(self.drain_seconds) + END_SECONDS)
         if self.lifeline is not None:
             asyncio.get_running_loop().remove_reader(self.lifeline)
             await self._accept_no_more()
-        await drain(self.lifespan.state["worker"], self.drain_seconds, self.hurry)
+        await drain(self.worker, self.drain_seconds, self.hurry)
         await self._accept_no_more()
         own = [self.operations.listener] if self.operations is not None else []
         await super().shutdown([*(sockets or []), *own])
+
+    async def on_tick(self, counter: int) -> bool:
+        """End once a background task has ended: another process works where this one only half works."""
+        if self.worker.tasks.ended:
+            self.has_failed = True
+            self.drain_seconds = min(self.drain_seconds, FAILED_DRAIN_SECONDS)
+            return True
+        return await super().on_tick(counter)
+
+    @property
+    def worker(self) -> Worker:
+        """The state of this process; it exists from startup on."""
+        return cast("Worker", self.lifespan.state["worker"])
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End; told a second time, do not spread the closes any further."""
@@ -147,12 +173,19 @@ def serve(
     operations: Operations | None = None,
     lifeline: socket.socket | None = None,
 ) -> None:
-    """Run the relay on ``listener`` until SIGTERM or SIGINT, or until a supervisor at ``lifeline`` is gone."""
+    """Run the relay on ``listener`` until SIGTERM or SIGINT, or until a supervisor at ``lifeline`` is gone.
+
+    Raises:
+        SystemExit: with ``FAILED_STATUS``, where a background task has ended.
+    """
     gc.collect()
     gc.freeze()  # what lives as long as the process is not looked through again and again: 3 % of a handshake
     server = relay_server(application)
     server.operations, server.lifeline = operations, lifeline
+    server.limit_end = signal.alarm  # SIGALRM ends the process even where a thread or the loop hangs
     server.run(sockets=[listener])
+    if server.has_failed:
+        sys.exit(FAILED_STATUS)
 
 
 def tls_context() -> ssl.SSLContext | None:

@@ -42,6 +42,7 @@ class Worker:
         self.around = Surroundings(self.counters, _bounds())
         self.sharing = Sharing(self.around.room)
         self.name, self.redis = self.sharing.worker, self.sharing.redis
+        self.tasks = self.sharing.tasks
         self.http = http_session()
         self.verifier = TokenVerifier(settings.VERIFICATION_KEY, settings.WEB_URL)
         self.policies = Policies(self.redis, self.name, self)

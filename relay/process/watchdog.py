@@ -15,6 +15,10 @@ STACK_FRAMES = 12
 PAUSE_SECONDS = 1.0  # between two lines of the log
 
 
+class WatchdogDied(Exception):
+    """The thread that watches the event loop has ended: nobody would notice that the loop is blocked."""
+
+
 class Watchdog:
     """Watches one event loop.
 
@@ -32,18 +36,23 @@ class Watchdog:
         self._loops_thread = 0
 
     async def beat(self) -> None:
-        """Show that the loop runs, until cancelled; the thread ends with it."""
+        """Show that the loop runs, until cancelled; the thread ends with it.
+
+        Raises:
+            WatchdogDied: the thread ended before.
+        """
         self._loops_thread = threading.get_ident()
         self._beaten_at = time.monotonic()
         thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
         thread.start()
         try:
-            while True:
+            while thread.is_alive():
                 await asyncio.sleep(BEAT_SECONDS)
                 now = time.monotonic()
                 lag_seconds = now - self._beaten_at - BEAT_SECONDS
                 self.longest_lag_seconds = max(self.longest_lag_seconds, lag_seconds)
                 self._beaten_at = now
+            raise WatchdogDied
         finally:
             self._is_over.set()
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import structlog
 
-from relay.sharing.ending import end_tasks
+from relay.process.tasks import end_tasks
 from relay.sharing.holdings import End, Places, TenantPlaces, Waiting, first_of
 from relay.sharing.surroundings import UNANSWERED, Surroundings
 from relay.store.caps import HOLD_SECONDS, Entry, Held, Holding, Newcomer, Result, Who, enter, hold

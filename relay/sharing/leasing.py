@@ -5,7 +5,7 @@ from weakref import WeakValueDictionary
 
 import structlog
 
-from relay.sharing.ending import end_tasks
+from relay.process.tasks import end_tasks
 from relay.sharing.gauging import Gauging
 from relay.sharing.surroundings import Surroundings
 from relay.sharing.tenant_leases import TenantLeases

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from django.conf import settings
 
+from relay.process.tasks import BackgroundTasks
 from relay.sharing.entering import Entering
 from relay.sharing.gauging import Gauging
 from relay.sharing.leasing import Leasing
@@ -25,6 +26,7 @@ class Sharing:
         """Wake those who wait in ``room``."""
         self.worker = f"{os.getpid()}-{secrets.token_hex(8)}"  # no other process has it
         self.redis = on_loop()
+        self.tasks = BackgroundTasks()  # of the whole process
         self.figures = Figures()
         around = Surroundings(self.redis, self.worker, room, self.figures, settings.STORE_DECISION_SECONDS)
         self.gauging = Gauging(self.redis, self.figures)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import structlog
 
-from relay.sharing.ending import end_tasks
+from relay.process.tasks import end_tasks
 from relay.sharing.surroundings import UNANSWERED, Surroundings
 from relay.store.leases import LeaseAnswer, LeaseRequest, take_leases
 from relay.throttle.fallback import Fallback, share_alone

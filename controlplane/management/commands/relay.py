@@ -10,12 +10,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from relay.gateway.routing import application, operations
-from relay.gateway.server import Operations, listening_socket, serve, tls_context
+from relay.gateway.server import END_SECONDS, Operations, listening_socket, serve, tls_context
 from relay.platforms.addresses import LARGEST_PORT
 from relay.process.supervisor import Supervisor
 
 USAGE_FAULT = 2
-END_SECONDS = 15  # beyond the drain: the last closes, the flush of what was counted
 
 
 class Command(BaseCommand):

@@ -9,7 +9,7 @@ import msgspec
 
 from relay.gateway.authentication import Identity
 from relay.gateway.policies import ClientKey, Policies
-from relay.sharing.ending import end_tasks
+from relay.process.tasks import end_tasks
 from relay.store.client_records import ClientRecord, replace_records
 from relay.store.receipts import Receipt, read_receipts
 from tenants.models.clients import OAuthClient

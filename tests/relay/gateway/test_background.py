@@ -7,7 +7,7 @@ from relay.store.announcements import announce
 from relay.store.receipts import read_receipts
 from relay.store.workers import names_of_alive_workers
 from tests.relay.eventually import eventually
-from tests.relay.integration import RawConnection, drop
+from tests.relay.integration import RawConnection, close_of, drop, raw_connection
 from tests.relay.running import HOST, running_relay
 
 pytestmark = pytest.mark.asyncio
@@ -86,3 +86,59 @@ async def test_f6_where_files_are_short_a_silent_client_keeps_one_for_a_second(m
 
     assert b"within 1 s" in await silent.end()
     await drop(silent.writer)
+
+
+TASKS = (
+    "beat for the watchdog",
+    "confirm versions",
+    "flush counters",
+    "follow announcements",
+    "inspect sessions",
+    "say that the process is alive",
+    "say what is held",
+    "sweep zones",
+    "tell what was spent",
+    "watch memory",
+)
+
+
+def end_task(relay, name):
+    """Have one of its background tasks end, as a defect would."""
+    loop = relay.server.servers[0].get_loop()
+    [task] = [task for task in asyncio.all_tasks(loop) if task.get_name() == name]
+    loop.call_soon_threadsafe(task.cancel)
+
+
+async def test_every_background_task_is_watched(relay):
+    assert tuple(relay.worker.tasks.names) == TASKS
+
+
+@pytest.mark.parametrize("name", TASKS)
+async def test_f60_a_relay_whose_background_task_ends_tells_its_clients_and_ends(mortal_relay, integration_of, name):
+    connection = await integration_of(mortal_relay).connect()
+
+    end_task(mortal_relay, name)
+
+    code, reason = await close_of(connection)
+    assert (code, reason.partition(";")[0]) == (1012, "drain")
+    await eventually(lambda: not mortal_relay.thread.is_alive())
+    assert (mortal_relay.server.has_failed, mortal_relay.worker.tasks.ended) == (True, [name])
+
+
+async def test_a_relay_whose_background_task_ended_is_not_ready_and_names_the_task(mortal_relay, integration_of):
+    client = await integration_of(mortal_relay).connect_raw("/v2/websocket/echo")
+
+    end_task(mortal_relay, "sweep zones")
+    await client.close_frame()  # it does not answer, so the relay waits
+    operations = await raw_connection(mortal_relay.operations_port)
+    operations.send(b"GET /readyz HTTP/1.1\r\nHost: relay\r\n\r\n")
+
+    assert await operations.read_status() == 503
+    assert json.loads(await operations.end())["checks"]["tasks"] == "ended: sweep zones"
+    await drop(operations.writer)
+
+
+async def test_a_relay_that_was_told_to_end_has_not_failed(mortal_relay):
+    mortal_relay.stop()
+
+    assert (mortal_relay.server.has_failed, mortal_relay.worker.tasks.ended) == (False, [])

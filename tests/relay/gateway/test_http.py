@@ -92,7 +92,10 @@ async def test_a_relay_is_alive(ask):
 async def test_a_relay_with_redis_is_ready(ask):
     status, _, body = await ask("/readyz")
 
-    assert (status, json.loads(body)) == (200, {"status": "ok", "checks": {"draining": "no", "redis": "ok"}})
+    assert (status, json.loads(body)) == (
+        200,
+        {"status": "ok", "checks": {"draining": "no", "redis": "ok", "tasks": "ok"}},
+    )
 
 
 async def test_f7_a_relay_without_redis_is_alive_but_not_ready(ask):
@@ -101,7 +104,10 @@ async def test_f7_a_relay_without_redis_is_alive_but_not_ready(ask):
         status, _, body = await ask("/readyz", at=relay)
 
     assert (alive, status) == (200, 503)
-    assert json.loads(body) == {"status": "unavailable", "checks": {"draining": "no", "redis": "ConnectionError"}}
+    assert json.loads(body) == {
+        "status": "unavailable",
+        "checks": {"draining": "no", "redis": "ConnectionError", "tasks": "ok"},
+    }
 
 
 async def test_f7_a_relay_becomes_ready_once_redis_is_there(own_server, ask):

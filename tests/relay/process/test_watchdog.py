@@ -4,7 +4,7 @@ import time
 import pytest
 import pytest_asyncio
 
-from relay.process.watchdog import BLOCKED_SECONDS, Watchdog
+from relay.process.watchdog import BLOCKED_SECONDS, Watchdog, WatchdogDied
 from tests.relay.eventually import eventually, turns
 
 pytestmark = pytest.mark.asyncio
@@ -43,3 +43,15 @@ async def test_f5_no_value_of_a_variable_is_logged(watchdog, caplog):
 
     await eventually(lambda: watchdog.blocked_times)
     assert canary not in caplog.text
+
+
+class Dying(Watchdog):
+    """Its thread ends at once."""
+
+    def _watch(self):
+        pass
+
+
+async def test_a_watchdog_whose_thread_ends_says_so():
+    with pytest.raises(WatchdogDied):
+        await Dying().beat()

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 import pytest_asyncio
 
-from relay.sharing.ending import end_tasks
+from relay.process.tasks import end_tasks
 from relay.store import keys
 from relay.store.announcements import (
     BLOCK_MILLISECONDS,

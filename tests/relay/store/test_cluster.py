@@ -4,7 +4,7 @@ import time
 import msgspec
 import pytest
 
-from relay.sharing.ending import end_tasks
+from relay.process.tasks import end_tasks
 from relay.store.announcements import EVERY_TENANT, announce, changed_tenants
 from relay.store.caps import Held, Holding, Newcomer, Result, Who, enter, hold
 from relay.store.client_records import load_record, replace_records

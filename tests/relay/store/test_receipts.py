@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from relay.sharing.ending import end_tasks
+from relay.process.tasks import end_tasks
 from relay.store import keys
 from relay.store.announcements import announce
 from relay.store.pool import StoreUnavailable, blocking
