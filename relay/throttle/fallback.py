@@ -42,7 +42,7 @@ class Fallback:
 
     def owed(self, now_us: int) -> Debit:
         """What the store must count as granted since this began: it does not owe what was let pass on purpose."""
-        return Debit(self.granted, now_us - self.since_us)
+        return Debit(self.granted, now_us - self.since_us, self.since_us)
 
 
 def share_alone(told: float, workers: int) -> float:

@@ -64,10 +64,14 @@ class Terms(NamedTuple):
 
 
 class Debit(NamedTuple):
-    """Permits that a worker granted itself while it could not ask, and how long ago it began to."""
+    """Permits that a worker granted itself while it could not ask, and how long ago it began to.
+
+    ``debt`` names it: what was said again, because no answer came, is taken off once.
+    """
 
     permits: int = 0
     began_us_ago: int = 0
+    debt: int = 0
 
 
 class Ask(NamedTuple):
@@ -131,11 +135,13 @@ class SharedBucket:
     __slots__ = (
         "_alone_from_us",
         "_alone_until_us",
+        "_arrival_then_us",
         "_asked_us",
         "_contended_in",
         "_former",
         "_has_newcomer",
         "_levels",
+        "_paid",
         "_promised_us",
         "_shared_out_us",
         "_shares",
@@ -157,6 +163,8 @@ class SharedBucket:
         self._turned_us = 0
         self._promised_us = 0
         self._asked_us = self._alone_from_us = self._alone_until_us = AT_REST_US
+        self._arrival_then_us: int | None = None  # before that silence, until it is taken off
+        self._paid: dict[str, tuple[int, int]] = {}  # by worker: its last debt, and what was taken off for it
 
     def grant(self, now_us: int, terms: Terms, ask: Ask) -> Grant:
         """Debit what may be spent, up to ``ask.wanted``.
@@ -227,27 +235,45 @@ class SharedBucket:
         most_us = now_us + terms.delay_us + terms.lag_us + terms.cost_us(1)
         self.theoretical_arrival_us = min(self.theoretical_arrival_us, most_us)
 
-    def take_off(self, now_us: int, terms: Terms, debit: Debit) -> None:
-        """Count what a worker granted itself: as if it had been asked for since then.
+    def take_off(self, now_us: int, terms: Terms, debit: Debit, worker: str = "") -> None:
+        """Count what ``worker`` granted itself: as if it had been asked for since then.
 
         Not for the time in which nobody asked here, since then all went on alone and stayed within the rate together:
-        that time is taken off as a whole, by the first who is back.
+        that time is taken off as a whole, once, when the first comes back who was alone in it.
         """
+        if now_us - self._asked_us > max(SILENCE_US, SILENCE_PERMITS * terms.cost_us(1)):
+            # An ask that owes nothing may only have lain in a store that hung: it tells of the silence all the same.
+            self._alone_from_us, self._alone_until_us = self._asked_us, now_us
+            self._arrival_then_us = None if self._asked_us == AT_REST_US else self.theoretical_arrival_us
+        self._asked_us = now_us
         if not debit.permits:
             return
         began_us = now_us - debit.began_us_ago
-        silence_us = max(SILENCE_US, SILENCE_PERMITS * terms.cost_us(1))
-        if now_us - self._asked_us > silence_us:
-            self._alone_from_us, self._alone_until_us = max(self._asked_us, began_us), now_us
-            if self._asked_us != AT_REST_US:  # else it was used up, or at rest
-                arrival_us = max(self.theoretical_arrival_us, self._alone_from_us)
-                self.theoretical_arrival_us = arrival_us + now_us - self._alone_from_us
-        self._asked_us = now_us
+        self._take_off_silence(began_us, terms)
         all_alone_us = max(0, self._alone_until_us - max(began_us, self._alone_from_us))
         permits = math.ceil(debit.permits * (1 - all_alone_us / max(1, debit.began_us_ago)))
-        if permits:
+        debt, paid = self._paid.get(worker, (debit.debt, 0))
+        if debt != debit.debt:
+            paid = 0
+        self._paid[worker] = debit.debt, max(paid, permits)
+        if permits > paid:
             arrival_us = max(self.theoretical_arrival_us, began_us)
-            self.theoretical_arrival_us = arrival_us + terms.cost_us(permits)
+            self.theoretical_arrival_us = arrival_us + terms.cost_us(permits - paid)
+
+    def _take_off_silence(self, began_us: int, terms: Terms) -> None:
+        """Have the silence count as used up from when one began to be alone in it, if it does not yet.
+
+        Meanwhile others may have been granted something as if nobody had taken anything in that time. So what is
+        taken off is the difference between where the bucket would have been at the end of it and where it was.
+        """
+        if self._arrival_then_us is None or began_us >= self._alone_until_us:
+            return
+        self._alone_from_us = max(self._alone_from_us, began_us)
+        rest_us = self._alone_until_us - terms.lag_us
+        used_up_us = max(self._arrival_then_us, self._alone_from_us) + self._alone_until_us - self._alone_from_us
+        taken_for_us = max(self._arrival_then_us, rest_us)
+        self.theoretical_arrival_us = max(self.theoretical_arrival_us, rest_us) + used_up_us - taken_for_us
+        self._arrival_then_us = None
 
     def _share(self, party: Party, now_us: int, terms: Terms) -> Share:
         window, share = now_us // WINDOW_US, self._shares.get(party)

@@ -86,6 +86,25 @@ def test_f8_after_two_seconds_without_the_store_the_rate_goes_on_at_once():
         assert passed >= 0.75 * 400  # who is back first has the whole rate, until the others are
 
 
+@pytest.mark.parametrize("seconds", [2, 6, 12])
+@pytest.mark.parametrize("workers", [1, 4])
+def test_f9_after_the_store_hung_the_rate_is_back_within_a_second_although_what_lay_in_it_is_done_then(
+    workers, seconds
+):
+    fleet = Fleet(seconds, TENANT, workers)
+    flood_each_worker(fleet)
+    fleet.connect(fleet.workers[0], flood("another"))
+    fleet.run(3)
+    fleet.hang_store(seconds)
+    fleet.run(seconds + 1)
+    since_ns = fleet.now_ns
+    fleet.run(2)
+
+    assert fleet.granted_alone
+    assert over(fleet) <= 0
+    assert fleet.counts(since_ns).total() >= 0.95 * 400 * 2
+
+
 def test_one_seed_is_one_history():
     histories = [Fleet(7, TENANT, 3, lost=0.02) for _ in range(2)]
     for fleet in histories:

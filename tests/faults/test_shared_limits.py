@@ -28,6 +28,7 @@ SPREAD = {"a": 9, "b": 4, "c": 2, "d": 1}  # connections of each client
 ALONE = PROCESSES * 8 + 100  # permits: a process's first, 16 ms of its part, and 250 ms of the rate until all are back
 STALL_SECONDS, REDIS_AWAY_SECONDS = 5, 2
 SHARED_OUT_SECONDS = 14  # by then every process was told its part of the rate
+RATE_BACK_SECONDS, CALM_SECONDS = 1, 4  # in which the rate is back after Redis is, and for how long it is measured
 LATE_MS, LAG_MS = 60, 150  # each way: later than a decision may take; how far a replica is behind
 
 
@@ -144,6 +145,31 @@ async def test_f1_f10_the_limit_holds_while_a_process_dies_another_stalls_and_re
     assert 0.9 * WIDE.permits * 45 <= len(times) <= most
     for seconds in (1, 2, 5, 10, 30):
         assert most_in(times, seconds) <= WIDE.permits * (seconds + LEASE_SECONDS) + WIDE.burst + 1 + ALONE
+
+
+@pytest.mark.parametrize("seconds", [2, 6, 12])
+async def test_f9_after_redis_stopped_for_seconds_the_rate_is_back_within_one(
+    seconds, relay_of, own_server, platform_of, told
+):
+    port, _ = platform_of()
+    relay, clients = relay_of(processes=PROCESSES, REDIS_URL=own_server.url), tenant(port, WIDE)
+    crowds = flooding(port, relay, clients)
+    began = await first_message(port)
+    await turns(began + SHARED_OUT_SECONDS - time.monotonic())
+    with own_server.frozen():
+        await turns(seconds)
+    back = time.monotonic() - began
+    await turns(RATE_BACK_SECONDS + CALM_SECONDS)
+
+    until = back + RATE_BACK_SECONDS + CALM_SECONDS
+    times = [moment for moment in times_at(port) if moment <= until]
+    passed = sum(moment > until - CALM_SECONDS for moment in times)
+    told(f"F9 stopped {seconds} s: {passed} in {CALM_SECONDS} s, then {most_in(times, 1)} at most: {by_second(times)}")
+    for crowd in crowds:
+        await crowd.abandon()
+    assert passed >= 0.95 * WIDE.permits * CALM_SECONDS
+    for window in (1, 2, 5, 10, 20):
+        assert most_in(times, window) <= WIDE.permits * (window + LEASE_SECONDS) + WIDE.burst + 1 + ALONE
 
 
 class Store(NamedTuple):

@@ -3,10 +3,10 @@
 -- Follows clock.lua. Times are microseconds, by its clock.
 -- KEYS[2]: of each zone keys.zone(...) and keys.zone_shares(...)
 -- ARGV: worker, the generation that it knows or "", how many zones; of each zone: its limit as permits, period, delay
---   and lag; what is asked for as first, wanted and waited; what the worker granted itself and how long ago it began
---   to; who asks as client or "", priority and weight
+--   and lag; what is asked for as first, wanted and waited; what the worker granted itself, how long ago it began
+--   to, and a number that names that debt; who asks as client or "", priority and weight
 -- Returns: generation, whether data was lost, and of each zone: permits, opens_in, retry_in, contended, share_ppm
-local ZONE_FIELDS, MOST_PERMITS, MOST_WEIGHT, ENDLESS = 12, 1e12, 1e6, 9e15
+local ZONE_FIELDS, MOST_PERMITS, MOST_WEIGHT, ENDLESS = 13, 1e12, 1e6, 9e15
 local HORIZON, BEYOND_HORIZON, WINDOW = 16000, 6000, 250000
 local NEWCOMER, NEWCOMER_EACH, SPARE, SPARE_EACH = 10000, 20, 5000, 200
 local MOST_AHEAD, SILENCE, SILENCE_PERMITS = 5, 400000, 4
@@ -181,6 +181,7 @@ local function told_share(zone_key, fields, worker, now)
       local told = {began = tonumber(began), most = tonumber(most), most_before = tonumber(most_before)}
       if told.began + 2 * TOLD_LASTS <= now then
         redis.call("HDEL", zone_key, name)
+        if other ~= worker then redis.call("HDEL", zone_key, "d:" .. other) end
       elseif other == worker then
         own = told
       else
@@ -202,26 +203,45 @@ local function told_share(zone_key, fields, worker, now)
   return share
 end
 
--- What the worker granted itself while it could not ask, but for the time in which nobody asked.
-local function take_off(zone, ask, now)
-  if ask.debit == 0 then return end
-  local began, interval = now - ask.began_ago, math.ceil(ask.period / ask.permits)
+-- Has the silence count as used up from when one began to be alone in it, if it does not yet. Others may have been
+-- granted something meanwhile: what is taken off is by how much the bucket would have been further at the end of it.
+local function take_off_silence(zone, ask, began)
+  if zone.arrival_then == UNLIMITED or began >= zone.alone_until then return end
+  zone.alone_from = math.max(zone.alone_from, began)
+  local rest = zone.alone_until - ask.lag
+  local used_up = math.max(zone.arrival_then, zone.alone_from) + zone.alone_until - zone.alone_from
+  zone.tat = math.max(zone.tat, rest) + used_up - math.max(zone.arrival_then, rest)
+  zone.arrival_then = UNLIMITED
+end
+
+-- What the worker granted itself while it could not ask, but for the time in which nobody asked. An ask that owes
+-- nothing may only have lain in a store that hung: it tells of the silence all the same.
+local function take_off(zone, ask, now, worker)
+  local interval = math.ceil(ask.period / ask.permits)
   if now - zone.asked > math.max(SILENCE, SILENCE_PERMITS * interval) then
-    zone.alone_from, zone.alone_until = math.max(zone.asked, began), now
-    if zone.asked > -UNLIMITED then
-      zone.tat = math.max(zone.tat, zone.alone_from) + now - zone.alone_from
-    end
+    zone.alone_from, zone.alone_until = math.max(0, zone.asked), now
+    zone.arrival_then = zone.asked > -UNLIMITED and math.max(0, zone.tat) or UNLIMITED
   end
+  if ask.debit == 0 then return end
+  local began = now - ask.began_ago
+  take_off_silence(zone, ask, began)
   local all_alone = math.max(0, zone.alone_until - math.max(began, zone.alone_from))
   local permits = math.ceil(ask.debit * (1 - all_alone / math.max(1, ask.began_ago)))
-  if permits > 0 then
-    zone.tat = math.max(zone.tat, began) + math.ceil(permits * ask.period / ask.permits)
+  local debt, paid = string.match(zone.debts[worker] or "", "^(%d+) (%d+)$")
+  paid = debt == whole(ask.debt) and tonumber(paid) or 0
+  zone.debts[worker] = whole(ask.debt) .. " " .. whole(math.max(paid, permits))
+  if permits > paid then
+    zone.tat = math.max(zone.tat, began) + math.ceil((permits - paid) * ask.period / ask.permits)
   end
 end
 
 local function read_zone(key, ask, lost)
   local pairs_read, fields = redis.call("HGETALL", key), {}
-  for at = 1, #pairs_read, 2 do fields[pairs_read[at]] = pairs_read[at + 1] end
+  local debts = {}
+  for at = 1, #pairs_read, 2 do
+    local debtor = string.match(pairs_read[at], "^d:(.+)$")
+    if debtor then debts[debtor] = pairs_read[at + 1] else fields[pairs_read[at]] = pairs_read[at + 1] end
+  end
   local unknown = lost >= 0 and lost + ask.delay + ask.lag or -UNLIMITED
   local zone = {
     tat = fields.tat and tonumber(fields.tat) or unknown, contended = tonumber(fields.contended or "-2"),
@@ -229,6 +249,7 @@ local function read_zone(key, ask, lost)
     newcomer = tonumber(fields.newcomer or "0"), promised = tonumber(fields.promised or "0"),
     asked = tonumber(fields.asked or -UNLIMITED),
     alone_from = tonumber(fields.alone_from or "0"), alone_until = tonumber(fields.alone_until or "0"),
+    arrival_then = tonumber(fields.arrival_then or "") or UNLIMITED, debts = debts,
     levels = {tonumber(fields.level0 or "0"), tonumber(fields.level1 or "0"), tonumber(fields.level2 or "0")},
   }
   return zone, fields
@@ -243,8 +264,8 @@ for number = 1, bounded(ARGV[3], 0, (#KEYS - 1) / 2) do
     delay = bounded(ARGV[at + 2], 0, LONGEST), lag = bounded(ARGV[at + 3], 0, LONGEST),
     first = bounded(ARGV[at + 4], 0, MOST_PERMITS), wanted = bounded(ARGV[at + 5], 0, MOST_PERMITS),
     waited = bounded(ARGV[at + 6], 0, LONGEST), debit = bounded(ARGV[at + 7], 0, MOST_PERMITS),
-    began_ago = bounded(ARGV[at + 8], 0, LONGEST),
-    party = ARGV[at + 9], priority = bounded(ARGV[at + 10], 0, 2), weight = bounded(ARGV[at + 11], 1, MOST_WEIGHT),
+    began_ago = bounded(ARGV[at + 8], 0, LONGEST), debt = bounded(ARGV[at + 9], 0, LONGEST),
+    party = ARGV[at + 10], priority = bounded(ARGV[at + 11], 0, 2), weight = bounded(ARGV[at + 12], 1, MOST_WEIGHT),
   }
 end
 
@@ -256,13 +277,14 @@ for number, ask in ipairs(asks) do
   if turns_to(zone_key, fields, ask.terms, now) then
     zone.tat = math.min(zone.tat, now + ask.delay + ask.lag + math.ceil(ask.period / ask.permits))
   end
-  take_off(zone, ask, now)
+  take_off(zone, ask, now, worker)
   local permits, opens_in, retry_in, contended = grant(zone, ask, shares_key, now)
   local share_ppm = told_share(zone_key, fields, worker, now)
   redis.call("HSET", zone_key, "contended", whole(zone.contended), "window", whole(zone.window),
     "shared_out", whole(zone.shared_out), "newcomer", zone.newcomer, "promised", whole(zone.promised),
-    "asked", whole(now), "alone_from", whole(zone.alone_from), "alone_until", whole(zone.alone_until),
+    "asked", whole(now), "arrival_then", zone.arrival_then < UNLIMITED and whole(zone.arrival_then) or "", "alone_from", whole(zone.alone_from), "alone_until", whole(zone.alone_until),
     "level0", exact(zone.levels[1]), "level1", exact(zone.levels[2]), "level2", exact(zone.levels[3]))
+  if zone.debts[worker] then redis.call("HSET", zone_key, "d:" .. worker, zone.debts[worker]) end
   if zone.tat > -UNLIMITED then redis.call("HSET", zone_key, "tat", whole(zone.tat)) end
   expire(zone_key, math.max(0, zone.tat - now), KEPT_MS)
   for _, value in ipairs({permits, opens_in, retry_in, contended, share_ppm}) do

@@ -70,7 +70,7 @@ async def agrees(redis_on_loop, clock: HeldClock, history: Iterable[Step]) -> No
         clock.now_us += gap_us
         request = LeaseRequest(KEY, terms, ask, debit)
         [answer] = (await take_leases(redis_on_loop, tenant_id, "1", "", [request])).answers
-        model.take_off(clock.now_us, terms, debit)
+        model.take_off(clock.now_us, terms, debit, "1")
         assert answer.grant == model.grant(clock.now_us, terms, ask)
 
 

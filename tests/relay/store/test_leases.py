@@ -70,10 +70,17 @@ def test_the_script_grants_what_the_model_grants_thousands_of_times(call, clock,
 
 
 @ONE_EACH
-@given(steps=st.lists(st.tuples(gaps_us, st.integers(1, 60), st.integers(0, 500), gaps_us), max_size=20))
-def test_the_script_takes_off_what_the_model_takes_off(call, clock, steps):
+@given(
+    terms=st.sampled_from([PLENTY, FEWER, SLOW]),
+    steps=st.lists(
+        st.tuples(gaps_us, st.integers(1, 60), st.one_of(st.just(0), st.integers(0, 500)), gaps_us, st.integers(1, 3)),
+        max_size=20,
+    ),
+)
+def test_the_script_takes_off_what_the_model_takes_off(call, clock, terms, steps):
     history = [
-        (gap, PLENTY, Ask(1, wanted), Debit(permits, ago)) for gap, wanted, permits, ago in [(0, 1, 0, 0), *steps]
+        (gap, terms, Ask(1, wanted), Debit(permits, ago, debt))
+        for gap, wanted, permits, ago, debt in [(0, 1, 0, 0, 0), *steps]
     ]
 
     call(agrees, clock, history)

@@ -129,7 +129,7 @@ def test_times_keep_all_their_digits_in_redis(used, clock):
 
 # Of each script its name, good arguments, which of these are numbers, and which of those say how many of what follow.
 SCRIPTS = {
-    "take_leases": (["1", "", 1, *TERMS[0], 1, 2, 0, 0, 0, "crm", 1, 1], (*range(2, 12), 13, 14), (2,)),
+    "take_leases": (["1", "", 1, *TERMS[0], 1, 2, 0, 0, 0, 0, "crm", 1, 1], (*range(2, 13), 14, 15), (2,)),
     "enter": (
         ["1", "", 8_000_000, 2_000_000, 0, 1, 1, 1, *TERMS[0], 3, 0, "1", "1"],
         (2, 3, *range(5, 14)),

@@ -91,7 +91,7 @@ class Fleet:
         self.passed: list[tuple[int, str]] = []
         self.granted_alone: list[tuple[int, int]] = []
         self.round_trips = 0
-        self.store_is_away_until_ns = 0
+        self.store_is_away_until_ns = self.store_hangs_until_ns = 0
         self._lost, self._late = lost, late
         self._events: list[tuple[int, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
@@ -126,6 +126,10 @@ class Fleet:
         self.store_is_away_until_ns = self.now_ns + int(away_seconds * SECOND_NS)
         self.bucket = SharedBucket()
         self.bucket.theoretical_arrival_us = self.store_is_away_until_ns // US_NS + self.burst_us
+
+    def hang_store(self, seconds: float) -> None:
+        """The store stops: what reaches it meanwhile is done when it goes on, and nobody waits for the answer."""
+        self.store_hangs_until_ns = self.now_ns + int(seconds * SECOND_NS)
 
     def counts(self, since_ns: int = 0) -> Counter[str]:
         """How many messages of each client passed."""
@@ -199,18 +203,25 @@ class Fleet:
         worker.is_asking = True
         self.round_trips += 1
         there_ns, back_ns = self._travel_ns(), self._travel_ns()
-        arrives = self.now_ns + there_ns >= self.store_is_away_until_ns and self.random.random() >= self._lost
-        answered = there_ns + back_ns <= DECISION_NS and arrives and self.random.random() >= self._lost
+        arrives_ns, hung_until_ns = self.now_ns + there_ns, self.store_hangs_until_ns
+        arrives = arrives_ns >= self.store_is_away_until_ns and self.random.random() >= self._lost
+        if worker.alone is not None and arrives_ns < hung_until_ns:
+            arrives = False  # it only tries whether the store is back, for nothing
+        arrives_ns = max(arrives_ns, hung_until_ns)
+        in_time = arrives_ns + back_ns <= self.now_ns + DECISION_NS
+        answered = in_time and arrives and self.random.random() >= self._lost
+
+        debit = worker.alone.owed(asked_ns // US_NS) if worker.alone else Debit()
 
         def at_the_store() -> None:
-            debit = worker.alone.owed(asked_ns // US_NS) if worker.alone else Debit()
-            self.bucket.take_off(self.now_ns // US_NS, asks[0][0].zone.terms, debit)
+            for place, _ in asks:
+                self.bucket.take_off(self.now_ns // US_NS, place.zone.terms, debit, str(worker.number))
             grants = [self.bucket.grant(self.now_ns // US_NS, place.zone.terms, ask) for place, ask in asks]
             if answered:
                 self.at(self.now_ns + back_ns, lambda: self._hand_out(worker, asks, grants, asked_ns))
 
         if arrives:
-            self.at(self.now_ns + there_ns, at_the_store)
+            self.at(arrives_ns, at_the_store)
         if not answered:
             self.at(self.now_ns + DECISION_NS, lambda: self._go_on_alone(worker, asks, asked_ns))
 

@@ -1,3 +1,6 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
 from relay.throttle.fallback import Fallback, share_alone
 from relay.throttle.granting import SECOND_US, Ask, Debit, SharedBucket, Terms
 from relay.throttle.policy import StoreAway
@@ -40,7 +43,7 @@ def test_what_was_granted_is_owed_from_the_beginning_on():
     alone = Fallback(StoreAway.SHARE, TERMS, 0.25, now_us=1_000)
     alone.grant(1_000, ONE)
 
-    assert alone.owed(51_000) == Debit(permits=1, began_us_ago=50_000)
+    assert alone.owed(51_000) == Debit(permits=1, began_us_ago=50_000, debt=1_000)
 
 
 def test_another_version_owes_what_was_granted_under_the_former_one():
@@ -50,7 +53,7 @@ def test_another_version_owes_what_was_granted_under_the_former_one():
     later.go_on_from(former)
     later.grant(31_000, ONE)
 
-    assert later.owed(51_000) == Debit(permits=2, began_us_ago=50_000)
+    assert later.owed(51_000) == Debit(permits=2, began_us_ago=50_000, debt=1_000)
 
 
 def test_a_bucket_that_was_away_for_all_owes_nothing_of_its_burst_afterwards():
@@ -71,6 +74,57 @@ def test_time_in_which_nobody_asked_is_taken_off_once_and_not_for_each_who_was_a
 
     owed = 3 * TERMS.cost_us(200) * 51 // 2051  # for what they granted themselves while others could ask
     assert bucket.theoretical_arrival_us <= 2 * SECOND_US + 41 * 2_500 + owed
+
+
+def test_an_ask_that_lay_in_a_store_that_hung_takes_nothing_off_and_hides_no_silence():
+    bucket = SharedBucket()
+    bucket.grant(0, TERMS, Ask(1, 41))
+    back_us = 6 * SECOND_US
+
+    bucket.take_off(back_us, TERMS, Debit())
+    stale = bucket.grant(back_us, TERMS, Ask(1, 8)).permits
+    for number in range(4):
+        later_us = 50_000 * (1 + number)
+        bucket.take_off(back_us + later_us, TERMS, Debit(600, back_us + later_us), str(number))
+
+    owed = sum(600 * TERMS.cost_us(1) * 50 * n // (6_000 + 50 * n) for n in range(1, 5))  # while others could ask
+    assert bucket.theoretical_arrival_us <= back_us + (41 + stale) * 2_500 + owed + 4 * 2_500
+
+
+@given(
+    silent_us=st.integers(400_001, 12 * SECOND_US),
+    stale=st.integers(1, 300),
+    waited_us=st.integers(0, SECOND_US),
+    later_us=st.integers(0, 3 * SECOND_US),
+)
+def test_what_an_ask_that_lay_in_a_store_that_hung_was_granted_comes_on_top_of_the_silence(
+    silent_us, stale, waited_us, later_us
+):
+    terms, bucket, without = TERMS._replace(lag_us=500_000), SharedBucket(), SharedBucket()
+    for either in (bucket, without):
+        either.grant(0, terms, Ask(1, 41))
+
+    bucket.take_off(silent_us, terms, Debit())
+    permits = bucket.grant(silent_us, terms, Ask(1, stale, waited_us)).permits
+    for either in (bucket, without):
+        either.take_off(silent_us + later_us, terms, Debit(1, silent_us + later_us))
+
+    assert bucket.theoretical_arrival_us >= silent_us + terms.cost_us(permits)
+    most_us = without.theoretical_arrival_us + terms.cost_us(permits + 1) + terms.lag_us
+    assert bucket.theoretical_arrival_us <= most_us
+
+
+def test_a_debt_that_is_said_again_since_no_answer_came_is_taken_off_once():
+    bucket = SharedBucket()
+    bucket.grant(SECOND_US, TERMS, Ask(1, 41))
+
+    for permits in (40, 40, 44):
+        bucket.take_off(SECOND_US, TERMS, Debit(permits, SECOND_US, debt=7), "1")
+    once_us = bucket.theoretical_arrival_us
+    bucket.take_off(SECOND_US, TERMS, Debit(40, SECOND_US, debt=8), "1")
+
+    assert once_us == SECOND_US + (41 + 44) * 2_500
+    assert bucket.theoretical_arrival_us == once_us + 40 * 2_500
 
 
 def test_a_bucket_that_is_new_is_not_charged_for_the_time_before():
