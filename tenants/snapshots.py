@@ -1,5 +1,6 @@
 """Control data as the relay needs it: built from the database in a fixed number of queries, and given to Redis."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from django.db import transaction
@@ -8,6 +9,7 @@ from django.db.models import Prefetch
 from relay.store.announcements import announce
 from relay.store.client_records import ChannelRecord, ClientRecord, Platform, PlatformConnectionRecord, replace_records
 from relay.store.receipts import note_announced
+from relay.store.revocations import list_revoked_tokens
 from relay.throttle.fairness import Priority
 from relay.throttle.policy import PolicySnapshot, default_zones, kept_defaults
 from tenants.models.channels import Channel
@@ -15,6 +17,7 @@ from tenants.models.clients import OAuthClient
 from tenants.models.platform_connections import PlatformConnection
 from tenants.models.policies import PolicyVersion
 from tenants.models.tenants import Tenant
+from tenants.models.tokens import RevokedToken
 
 DEFAULT_POLICY = PolicySnapshot("default", 0, default_zones())
 
@@ -24,8 +27,18 @@ def publish_on_commit(tenant_id: UUID) -> None:
     transaction.on_commit(lambda: publish_records(tenant_id), robust=True)  # a partial has no name for the log
 
 
+def publish_revocation_on_commit(tenant_id: UUID, ends: Mapping[str, float]) -> None:
+    """Tell relays of revoked tokens, by id with their ends, without the tenant's records: those cost more."""
+
+    def publish() -> None:
+        list_revoked_tokens(str(tenant_id), ends)
+        announce(str(tenant_id))
+
+    transaction.on_commit(publish, robust=True)
+
+
 def publish_records(tenant_id: UUID) -> None:
-    """Put a tenant's client records into Redis and tell every relay.
+    """Put a tenant's client records and revoked tokens into Redis and tell every relay.
 
     The tenant's row is locked meanwhile: of two changes at the same time the later one is what stays.
 
@@ -35,6 +48,7 @@ def publish_records(tenant_id: UUID) -> None:
     with transaction.atomic():
         tenant = Tenant.objects.select_for_update(no_key=True).filter(pk=tenant_id).first()
         policies = published_policies(tenant) if tenant else {}
+        list_revoked_tokens(str(tenant_id), _revoked_tokens(tenant_id))  # first: who finds the records finds these too
         replace_records(str(tenant_id), _client_records(tenant, policies) if tenant else ())
         entry_id = announce(str(tenant_id))
         versions = {snapshot.policy_id: snapshot.version for snapshot in policies.values()}
@@ -58,6 +72,12 @@ def policies_of_client(own: PolicySnapshot | None) -> tuple[PolicySnapshot, ...]
         return (DEFAULT_POLICY,)
     kept = kept_defaults(own.zones)
     return (own, PolicySnapshot(DEFAULT_POLICY.policy_id, DEFAULT_POLICY.version, kept)) if kept else (own,)
+
+
+def _revoked_tokens(tenant_id: UUID) -> dict[str, float]:
+    """The ends of a tenant's revoked tokens, by id."""
+    revoked = RevokedToken.objects.in_force().filter(tenant_id=tenant_id)
+    return {token.token_id: token.ends_at.timestamp() for token in revoked}
 
 
 def _client_records(tenant: Tenant, policies: dict[UUID | None, PolicySnapshot]) -> list[ClientRecord]:

@@ -24,7 +24,6 @@ from controlplane.oauth.messages import (
     too_large,
     unavailable,
 )
-from relay.store.pool import StoreUnavailable
 
 THREADS = 4  # they wait for the database; signing is one at a time anyway
 log = structlog.get_logger(__name__)
@@ -49,7 +48,7 @@ class Endpoint:
             answer = await loop.run_in_executor(self._threads, self._respond_in_thread, request)
         except Refused as refusal:
             answer = refusal.answer
-        except (DatabaseError, StoreUnavailable):
+        except DatabaseError:
             log.exception("oauth_store_unavailable", path=scope["path"])
             answer = unavailable().answer
         await _send_answer(send, answer)

@@ -11,7 +11,6 @@ def revoke(request: OAuthRequest) -> Answer:
 
     Raises:
         Refused: a client that may not, or no token in the form.
-        StoreUnavailable: Redis did not answer; the token is not revoked.
     """
     client = authenticate_client(request)
     value = request.form.get("token", "")

@@ -1,6 +1,10 @@
-"""Access tokens that were revoked before their end. Tokens are verified locally, so this list is what stops them."""
+"""Access tokens that were revoked before their end, as relays ask for them; the database has them too.
+
+Relays verify tokens without asking anyone, so this list is what stops them.
+"""
 
 import time
+from collections.abc import Mapping
 from typing import cast
 
 import redis.asyncio
@@ -11,29 +15,25 @@ from relay.store.pool import answer_to, blocking
 KEPT_BEYOND_END_SECONDS = 60  # relays accept a token for some seconds after its end, by their own clocks
 
 
-def revoke_token(tenant_id: str, token_id: str, expires_at: float) -> None:
-    """List a token as revoked until it would have ended anyway. ``expires_at`` is in Unix seconds.
+def list_revoked_tokens(tenant_id: str, ends: Mapping[str, float]) -> None:
+    """Add tokens, by id, to those of a tenant that are revoked, each until it would have ended, in Unix seconds.
+
+    What is listed stays: of two that write at the same time, neither takes away what the other wrote.
 
     Raises:
-        StoreUnavailable: Redis did not answer; the token is not revoked.
+        StoreUnavailable: Redis did not answer; nothing was added.
     """
+    if not ends:
+        return
     key = keys.revoked_tokens(tenant_id)
+    listed_until = {token_id: end + KEPT_BEYOND_END_SECONDS for token_id, end in ends.items()}
+    last = int(max(listed_until.values())) + 1
     with blocking().pipeline(transaction=True) as transaction:
-        listed_until = expires_at + KEPT_BEYOND_END_SECONDS
-        transaction.zadd(key, {token_id: listed_until})
+        transaction.zadd(key, listed_until)
         transaction.zremrangebyscore(key, "-inf", time.time())
-        transaction.expireat(key, int(listed_until) + 1, gt=True)
-        transaction.expireat(key, int(listed_until) + 1, nx=True)
+        transaction.expireat(key, last, gt=True)
+        transaction.expireat(key, last, nx=True)
         transaction.execute()
-
-
-def is_token_revoked(tenant_id: str, token_id: str) -> bool:
-    """Say whether a token stands on the list.
-
-    Raises:
-        StoreUnavailable: Redis did not answer.
-    """
-    return blocking().zscore(keys.revoked_tokens(tenant_id), token_id) is not None
 
 
 async def load_revoked_tokens(redis_on_loop: redis.asyncio.Redis, tenant_id: str) -> frozenset[str]:

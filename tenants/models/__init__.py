@@ -6,4 +6,5 @@ from tenants.models.platform_connections import PlatformConnection as PlatformCo
 from tenants.models.policies import PolicyVersion as PolicyVersion
 from tenants.models.policies import ThrottlePolicy as ThrottlePolicy
 from tenants.models.tenants import Tenant as Tenant
+from tenants.models.tokens import RevokedToken as RevokedToken
 from tenants.models.zones import ThrottleZone as ThrottleZone

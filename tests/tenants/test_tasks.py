@@ -6,6 +6,8 @@ from oauth2_provider.models import AccessToken
 
 from relay.store import keys
 from relay.store.pool import blocking
+from relay.store.revocations import KEPT_BEYOND_END_SECONDS
+from tenants.models.tokens import RevokedToken
 from tenants.tasks import purge_expired_tokens, rebuild_records
 from tests.tenants.factories import ClientFactory
 
@@ -39,3 +41,13 @@ def test_tokens_that_ended_are_forgotten_and_others_kept(acme):
     purge_expired_tokens()
 
     assert [token.token_checksum for token in AccessToken.objects.all()] == ["valid"]
+
+
+def test_revocations_of_tokens_that_no_relay_would_accept_are_forgotten(acme):
+    now = timezone.now()
+    for name, seconds in (("ended", -KEPT_BEYOND_END_SECONDS - 1), ("lenient", -5), ("valid", 60)):
+        RevokedToken.objects.create(token_id=name, tenant=acme, ends_at=now + timedelta(seconds=seconds))
+
+    purge_expired_tokens()
+
+    assert {token.token_id for token in RevokedToken.objects.all()} == {"lenient", "valid"}

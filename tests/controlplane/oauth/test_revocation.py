@@ -2,8 +2,7 @@ import pytest
 
 from controlplane.oauth.introspection import introspect
 from controlplane.oauth.revocation import revoke
-from relay.store import keys
-from relay.store.pool import StoreUnavailable, blocking
+from relay.store.pool import blocking
 from tenants.models.tenants import Tenant
 from tests.tenants.factories import ClientFactory
 
@@ -15,21 +14,22 @@ def client(acme):
     return ClientFactory.create(tenant=acme)
 
 
-def listed(tenant):
-    return blocking().zcard(keys.revoked_tokens(str(tenant.pk)))
+def revoked(tenant):
+    """How many of a tenant's tokens are revoked."""
+    return tenant.revoked_tokens.in_force().count()
 
 
-def test_a_client_ends_its_own_token(client, acme, ask, token_of, redis):
+def test_a_client_ends_its_own_token(client, acme, ask, token_of):
     token = token_of(client)
 
     answer = revoke(ask(client, {"token": token}))
 
     assert (answer.status, answer.document) == (200, None)
-    assert listed(acme) == 1
+    assert revoked(acme) == 1
     assert introspect(ask(client, {"token": token})).document == {"active": False}
 
 
-def test_other_tokens_of_the_client_stay(client, ask, token_of, redis):
+def test_other_tokens_of_the_client_stay(client, ask, token_of):
     ended, staying = token_of(client), token_of(client)
 
     revoke(ask(client, {"token": ended}))
@@ -37,24 +37,24 @@ def test_other_tokens_of_the_client_stay(client, ask, token_of, redis):
     assert introspect(ask(client, {"token": staying})).document["active"]
 
 
-def test_it_may_be_told_twice(client, acme, ask, token_of, redis):
+def test_it_may_be_told_twice(client, acme, ask, token_of):
     token = token_of(client)
 
     assert revoke(ask(client, {"token": token})).status == 200
     assert revoke(ask(client, {"token": token})).status == 200
-    assert listed(acme) == 1
+    assert revoked(acme) == 1
 
 
-def test_a_hint_changes_nothing(client, acme, ask, token_of, redis):
+def test_a_hint_changes_nothing(client, acme, ask, token_of):
     revoke(ask(client, {"token": token_of(client), "token_type_hint": "refresh_token"}))
 
-    assert listed(acme) == 1
+    assert revoked(acme) == 1
 
 
 @pytest.mark.parametrize("token", ["nonsense", "a.b.c", "x" * 10_000])
-def test_what_is_no_token_is_200_and_nothing_else(token, client, acme, ask, redis):
+def test_what_is_no_token_is_200_and_nothing_else(token, client, acme, ask):
     assert revoke(ask(client, {"token": token})).status == 200
-    assert listed(acme) == 0
+    assert revoked(acme) == 0
 
 
 def test_without_a_token_it_is_400(client, ask, refused):
@@ -74,13 +74,12 @@ def test_another_clients_token_stays_and_the_answer_does_not_tell(slug, client, 
     assert introspect(ask(client, {"token": token})).document["active"]
 
 
-def test_without_redis_the_token_stays_in_force_and_the_caller_is_told(client, ask, token_of, settings):
+def test_without_redis_the_token_ends_all_the_same(client, ask, token_of, settings):
     token = token_of(client)
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     blocking.cache_clear()
 
-    with pytest.raises(StoreUnavailable):
-        revoke(ask(client, {"token": token}))
+    assert revoke(ask(client, {"token": token})).status == 200
 
     blocking.cache_clear()
-    assert introspect(ask(client, {"token": token})).document["active"]
+    assert introspect(ask(client, {"token": token})).document == {"active": False}

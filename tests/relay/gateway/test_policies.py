@@ -1,4 +1,5 @@
 import asyncio
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -13,7 +14,8 @@ from relay.store.announcements import announce
 from relay.store.client_records import FORM, WRITTEN, replace_records
 from relay.store.pool import blocking, on_loop
 from relay.store.receipts import note_announced
-from relay.store.revocations import revoke_token
+from relay.store.revocations import list_revoked_tokens
+from tenants.models.tokens import RevokedToken
 from tests.relay import records
 from tests.relay.eventually import eventually
 from tests.relay.gateway.audience import (
@@ -30,6 +32,7 @@ from tests.relay.gateway.audience import (
 pytestmark = pytest.mark.asyncio
 WORKER = "7-5f1c"
 END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'"
+FIVE_MINUTES_ON = datetime.now(UTC) + timedelta(minutes=5)
 UNKNOWN, UNAVAILABLE = (401, "invalid_token"), (503, "store_unavailable")
 
 
@@ -86,7 +89,7 @@ async def test_a_token_from_the_very_moment_counts_and_one_from_before_does_not(
 
 async def test_a_revoked_token_is_refused_and_others_of_the_client_are_not(redis, policies):
     record = written()
-    revoke_token(record.tenant_id, "t1", FAR_FUTURE)
+    list_revoked_tokens(record.tenant_id, {"t1": FAR_FUTURE})
 
     assert await refusal(policies, identity_of(record)) == UNKNOWN
     assert await policies.client_of(identity_of(record, token_id="t2")) == record
@@ -108,6 +111,13 @@ async def test_records_that_redis_lost_are_built_again_from_the_database(stored_
 
     assert (record.client_id, record.name) == (stored_client.client_id, stored_client.name)
     assert blocking().hget(keys.clients(record.tenant_id), WRITTEN) == FORM
+
+
+async def test_a_revocation_that_redis_lost_is_built_again_with_the_records(stored_client, policies):
+    await RevokedToken.objects.acreate(token_id="t1", tenant_id=stored_client.tenant_id, ends_at=FIVE_MINUTES_ON)
+
+    assert await refusal(policies, identity_of(stored_client)) == UNKNOWN
+    assert (await policies.client_of(identity_of(stored_client, token_id="t2"))).name == stored_client.name
 
 
 async def test_a_client_that_the_database_does_not_know_either_is_refused(stored_client, policies):

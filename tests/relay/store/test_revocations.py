@@ -7,7 +7,7 @@ import pytest_asyncio
 
 from relay.store import keys
 from relay.store.pool import StoreUnavailable, blocking
-from relay.store.revocations import KEPT_BEYOND_END_SECONDS, is_token_revoked, load_revoked_tokens, revoke_token
+from relay.store.revocations import KEPT_BEYOND_END_SECONDS, list_revoked_tokens, load_revoked_tokens
 from tests.relay.eventually import eventually
 
 TENANT = str(uuid4())
@@ -39,48 +39,54 @@ def life_of_the_list():
 
 @pytest.mark.asyncio
 async def test_a_revoked_token_stands_on_the_list(revoked):
-    revoke_token(TENANT, "first", ends_in(600))
-    revoke_token(TENANT, "second", ends_in(600))
+    list_revoked_tokens(TENANT, {"first": ends_in(600)})
+    list_revoked_tokens(TENANT, {"second": ends_in(600)})
 
     assert await revoked() == {"first", "second"}
-    assert is_token_revoked(TENANT, "first")
 
 
 @pytest.mark.asyncio
 async def test_a_tenant_that_revoked_nothing_has_an_empty_list(revoked):
     assert await revoked() == frozenset()
-    assert not is_token_revoked(TENANT, "never revoked")
 
 
 @pytest.mark.asyncio
 async def test_s1_a_token_is_revoked_in_its_own_tenant_only(revoked):
     elsewhere = str(uuid4())
 
-    revoke_token(TENANT, "first", ends_in(600))
+    list_revoked_tokens(TENANT, {"first": ends_in(600)})
 
     assert await revoked(elsewhere) == frozenset()
-    assert not is_token_revoked(elsewhere, "first")
+
+
+@pytest.mark.asyncio
+async def test_what_is_listed_stays_when_others_are_added(revoked):
+    list_revoked_tokens(TENANT, {"first": ends_in(600)})
+    list_revoked_tokens(TENANT, {"second": ends_in(60), "third": ends_in(600)})
+    list_revoked_tokens(TENANT, {})
+
+    assert await revoked() == {"first", "second", "third"}
 
 
 @pytest.mark.asyncio
 async def test_a_token_that_is_revoked_twice_stands_there_once(revoked):
-    revoke_token(TENANT, "first", ends_in(600))
-    revoke_token(TENANT, "first", ends_in(600))
+    list_revoked_tokens(TENANT, {"first": ends_in(600)})
+    list_revoked_tokens(TENANT, {"first": ends_in(600)})
 
     assert await revoked() == {"first"}
 
 
 @pytest.mark.asyncio
 async def test_a_revocation_outlives_its_token_for_as_long_as_relays_are_lenient(revoked):
-    revoke_token(TENANT, "just ended", ends_in(-5))
+    list_revoked_tokens(TENANT, {"just ended": ends_in(-5)})
 
     assert await revoked() == {"just ended"}
 
 
 @pytest.mark.asyncio
 async def test_a_revocation_ends_soon_after_its_token(revoked):
-    revoke_token(TENANT, "short", forgotten_in(0.2))
-    revoke_token(TENANT, "long", ends_in(600))
+    list_revoked_tokens(TENANT, {"short": forgotten_in(0.2)})
+    list_revoked_tokens(TENANT, {"long": ends_in(600)})
     assert "short" in await revoked()
 
     async with asyncio.timeout(10):
@@ -94,13 +100,13 @@ def test_what_has_ended_is_forgotten_at_the_next_revocation(redis):
     key = keys.revoked_tokens(TENANT)
     blocking().zadd(key, {"ended": ends_in(-1)})
 
-    revoke_token(TENANT, "first", ends_in(600))
+    list_revoked_tokens(TENANT, {"first": ends_in(600)})
 
     assert blocking().zrange(key, 0, -1) == ["first"]
 
 
 def test_revoking_a_token_that_has_ended_leaves_nothing_behind(redis):
-    revoke_token(TENANT, "ended", ends_in(-600))
+    list_revoked_tokens(TENANT, {"ended": ends_in(-600)})
 
     assert not blocking().exists(keys.revoked_tokens(TENANT))
 
@@ -108,14 +114,14 @@ def test_revoking_a_token_that_has_ended_leaves_nothing_behind(redis):
 @pytest.mark.parametrize("lives_seconds", [(600, 60), (60, 600)], ids=["shorter later", "longer later"])
 def test_the_list_lives_as_long_as_the_last_of_its_tokens(redis, lives_seconds):
     for number, seconds in enumerate(lives_seconds):
-        revoke_token(TENANT, str(number), ends_in(seconds))
+        list_revoked_tokens(TENANT, {str(number): ends_in(seconds)})
 
     assert 590 <= life_of_the_list() - KEPT_BEYOND_END_SECONDS <= 601
 
 
 @pytest.mark.asyncio
 async def test_the_list_itself_ends_when_nobody_revokes_again(redis):
-    revoke_token(TENANT, "short", forgotten_in(0.2))
+    list_revoked_tokens(TENANT, {"short": forgotten_in(0.2)})
     assert life_of_the_list() >= 0
 
     await eventually(lambda: life_of_the_list() == -2)
@@ -125,9 +131,7 @@ async def test_the_list_itself_ends_when_nobody_revokes_again(redis):
 async def test_f9_nothing_is_revoked_and_nobody_is_told_otherwise_while_redis_hangs(own_server, redis_on_loop):
     with own_server.frozen():
         with pytest.raises(StoreUnavailable):
-            revoke_token(TENANT, "first", ends_in(600))
-        with pytest.raises(StoreUnavailable):
-            is_token_revoked(TENANT, "first")
+            list_revoked_tokens(TENANT, {"first": ends_in(600)})
         with pytest.raises(StoreUnavailable):
             await load_revoked_tokens(redis_on_loop, TENANT)
 
@@ -136,6 +140,6 @@ def test_f13_when_redis_is_full_a_revocation_is_refused_and_not_half_done(own_se
     blocking().config_set("maxmemory", "1")
 
     with pytest.raises(StoreUnavailable):
-        revoke_token(TENANT, "first", ends_in(600))
+        list_revoked_tokens(TENANT, {"first": ends_in(600)})
 
-    assert not is_token_revoked(TENANT, "first")
+    assert not blocking().exists(keys.revoked_tokens(TENANT))

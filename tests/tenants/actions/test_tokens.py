@@ -1,13 +1,15 @@
 import time
+from contextlib import suppress
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 from oauth2_provider.models import AccessToken
 
 from relay.store import keys
-from relay.store.pool import StoreUnavailable, blocking
-from relay.store.revocations import is_token_revoked
+from relay.store.pool import blocking
 from tenants.actions.tokens import EndedToken, revoke_token
+from tenants.tasks import rebuild_records
 from tests.tenants.factories import ClientFactory
 
 pytestmark = pytest.mark.django_db
@@ -22,12 +24,26 @@ def client_with_token(acme):
     return client
 
 
-def test_a_revoked_token_is_listed_announced_and_forgotten(client_with_token, acme, redis):
-    revoke_token(client_with_token, TOKEN)
+def listed(tenant):
+    """The tokens of a tenant that relays are told to refuse."""
+    return blocking().zrange(keys.revoked_tokens(str(tenant.pk)), 0, -1)
 
-    assert is_token_revoked(str(acme.pk), "jti")
-    assert blocking().xlen(keys.announcements()) == 1
+
+def test_a_revoked_token_is_stored_listed_announced_and_forgotten(client_with_token, acme, announced):
+    assert announced(revoke_token, client_with_token, TOKEN) == [str(acme.pk)]
+
+    assert listed(acme) == ["jti"]
+    assert [token.token_id for token in acme.revoked_tokens.in_force()] == ["jti"]
     assert not AccessToken.objects.exists()
+
+
+def test_a_redis_that_restarted_empty_learns_again_what_is_revoked(client_with_token, acme, announced):
+    announced(revoke_token, client_with_token, TOKEN)
+    blocking().flushdb()
+
+    rebuild_records()
+
+    assert listed(acme) == ["jti"]
 
 
 def test_the_log_says_which_client_did_it(client_with_token, redis, audit_entries):
@@ -49,15 +65,29 @@ def test_a_client_does_not_end_another_clients_token(client_with_token, acme, re
     revoke_token(ClientFactory.create(tenant=acme), TOKEN)
 
     assert AccessToken.objects.exists()
-    assert not is_token_revoked(str(acme.pk), "jti")
+    assert listed(acme) == []
 
 
-def test_without_redis_nothing_is_revoked_and_the_caller_is_told(client_with_token, settings):
+def test_without_redis_it_is_stored_and_in_force_once_the_records_are_built_again(
+    client_with_token, acme, redis_url, settings, django_capture_on_commit_callbacks
+):
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     blocking.cache_clear()
-
-    with pytest.raises(StoreUnavailable):
+    with django_capture_on_commit_callbacks(execute=True):
         revoke_token(client_with_token, TOKEN)
-
+    settings.REDIS_URL = redis_url
     blocking.cache_clear()
+
+    rebuild_records()
+
+    assert listed(acme) == ["jti"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_rolled_back_is_not_revoked(client_with_token, acme, redis):
+    with suppress(InterruptedError), transaction.atomic():
+        revoke_token(client_with_token, TOKEN)
+        raise InterruptedError
+
+    assert listed(acme) == []
     assert AccessToken.objects.exists()
