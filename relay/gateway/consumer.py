@@ -9,6 +9,7 @@ from relay.gateway.admission import channel_for
 from relay.gateway.authentication import Handshake, Identity, bearer_token
 from relay.gateway.server import take_over_extension
 from relay.gateway.worker import Connection, Worker
+from relay.protocol.close_codes import CloseCode, close_reason
 from relay.protocol.denials import Denial, Denied, draining, not_found
 from relay.protocol.origins import refuse_foreign_origin
 from relay.splicing.session import Session
@@ -53,7 +54,7 @@ class RelayConsumer(AsyncConsumer):
                 session = Session(link, limits, _flow(client, identity, channel.name), worker.around)
                 take_over(session.client)
                 session.begin()
-                place.begin(session)
+                place.begin(lambda: session.close(CloseCode.CONNECTION_LIMIT, close_reason("connection_limit")))
                 worker.counters.handshakes[*whose, ACCEPTED] += 1
                 with worker.connected(Connection(identity, client, channel.name, place.scope_ids, session)):
                     await session.ended()

@@ -1,10 +1,9 @@
 """The place of one connection under its caps: it may be given to another, and then the connection must go."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from relay.protocol.close_codes import CloseCode, close_reason
-from relay.splicing.session import Session
 from relay.throttle.policy import Scope
 
 ScopeIds: TypeAlias = dict[Scope, str]
@@ -15,17 +14,17 @@ class Place:
     """A connection that was let in, and whose traffic it is, scope by scope."""
 
     scope_ids: ScopeIds
-    _session: Session | None = None
+    _close: Callable[[], None] | None = None
     _is_given_up: bool = False
 
-    def begin(self, session: Session) -> None:
-        """Have ``session`` closed if its place is given to another."""
-        self._session = session
+    def begin(self, close: Callable[[], None]) -> None:
+        """Have ``close`` called if the place is given to another; at once, if it was already."""
+        self._close = close
         if self._is_given_up:
-            self.give_up()
+            close()
 
     def give_up(self) -> None:
         """Close the connection: the process was taken for dead, and others were let in in its place."""
         self._is_given_up = True
-        if self._session is not None:
-            self._session.close(CloseCode.CONNECTION_LIMIT, close_reason("connection_limit"))
+        if self._close is not None:
+            self._close()

@@ -11,8 +11,7 @@ from relay.process.tasks import BackgroundTasks
 from relay.sharing.entering import Entering
 from relay.sharing.gauging import Gauging
 from relay.sharing.leasing import Leasing
-from relay.sharing.surroundings import Figures, Surroundings
-from relay.splicing.waiting import WaitingRoom
+from relay.sharing.surroundings import Figures, Room, Surroundings
 from relay.store.pool import StoreUnavailable, on_loop
 from relay.store.workers import alive_workers, forget_worker
 
@@ -22,7 +21,7 @@ BEAT_SECONDS = 2.0
 class Sharing:
     """The shared limits of one process, the name by which the others know it, and its door to Redis."""
 
-    def __init__(self, room: WaitingRoom) -> None:
+    def __init__(self, room: Room) -> None:
         """Wake those who wait in ``room``."""
         self.worker = f"{os.getpid()}-{secrets.token_hex(8)}"  # no other process has it
         self.redis = on_loop()

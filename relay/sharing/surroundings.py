@@ -4,10 +4,10 @@ import asyncio
 import random
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from relay.splicing.waiting import WaitingRoom
 from relay.store.pool import RedisOnLoop, StoreUnavailable
+from relay.throttle.leases import LeasedZone, Standing
 
 Answer = TypeVar("Answer")
 PROBE_SECONDS = 0.1, 0.2  # while Redis is away; at random in between, or all processes would come at once
@@ -32,6 +32,16 @@ class Figures:
     generations_lost: int = 0
     away: set[str] = field(default_factory=set)
     fullness: dict[tuple[str, str, str, int], float] = field(default_factory=dict)
+
+
+class Room(Protocol):
+    """Where those stand who wait for permits of shared zones."""
+
+    def standing(self, zone: LeasedZone) -> Standing:
+        """Who waits for ``zone``, and for how many permits."""
+
+    def wake(self, zone: LeasedZone) -> None:
+        """Ask those who wait for ``zone`` again: an answer came."""
 
 
 class Probing:
@@ -65,7 +75,7 @@ class Surroundings:
 
     redis: RedisOnLoop
     worker: str
-    room: WaitingRoom
+    room: Room
     figures: Figures
     decision_seconds: float
     probing: Probing = field(default_factory=Probing)
