@@ -30,6 +30,7 @@ WHOLE_NUMBER = re.compile("-?[0-9]{1,18}")
 TRUE_WORDS = ("true", "1", "yes", "on")
 FALSE_WORDS = ("false", "0", "no", "off", "")
 LEAST_RSA_BITS = 2048
+PEM_BLOCK = re.compile("-----BEGIN [A-Z ]+-----.*?-----END [A-Z ]+-----", re.DOTALL)
 # ASGI's threads come and go with their requests, so connections are kept in a pool, as Django advises.
 POSTGRESQL_OPTIONS = {"pool": {"min_size": 1, "max_size": 8, "timeout": 5}}
 # Writers wait for one another for 5 s; a power cut may lose the last commits, never damage the file.
@@ -215,21 +216,32 @@ def parse_signing_key(value: str) -> str:
     return _with_line_breaks(value)
 
 
-def parse_verification_key(value: str) -> str:
-    """Understand an RSA public key in PEM."""
+def parse_verification_keys(value: str) -> Names:
+    """Understand one or more RSA public keys in PEM, one after the other, of at least 2048 bits each."""
+    text = _with_line_breaks(value)
+    if PEM_BLOCK.sub("", text).strip():
+        raise ValueError("it must be RSA public keys in PEM, one after the other, and nothing else.")
+    return tuple(_verification_key(block) for block in PEM_BLOCK.findall(text))
+
+
+def _verification_key(pem: str) -> str:
     try:
-        key = load_pem_public_key(_with_line_breaks(value).encode())
+        key = load_pem_public_key(pem.encode())
     except ValueError as refusal:
-        raise ValueError("it must be an RSA public key in PEM.") from refusal
+        raise ValueError("it must be RSA public keys in PEM, one after the other.") from refusal
     if not isinstance(key, RSAPublicKey) or key.key_size < LEAST_RSA_BITS:
-        raise ValueError(f"it must be an RSA key of at least {LEAST_RSA_BITS} bits.")
-    return _with_line_breaks(value)
+        raise ValueError(f"each must be an RSA key of at least {LEAST_RSA_BITS} bits.")
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def public_keys(signing_key: str, others: Names) -> Names:
+    """All public keys that verify tokens, in PEM, each once: that of the signing key, if there is one, and others."""
+    own = (public_key_of(signing_key),) if signing_key else ()
+    return tuple(dict.fromkeys((*own, *others)))
 
 
 def public_key_of(signing_key: str) -> str:
-    """The public half of an RSA private key, both in PEM; of nothing, nothing."""
-    if not signing_key:
-        return ""
+    """The public half of an RSA private key, both in PEM."""
     key = load_pem_private_key(signing_key.encode(), password=None)
     return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 

@@ -45,11 +45,12 @@ CREDENTIAL_KEYS = env.parsed(  # encrypt the platforms' credentials: the first e
     "FLOODGATE_CREDENTIAL_KEYS", parse.parse_credential_keys, _DEMO_CREDENTIAL_KEYS, required=not DEMO
 )
 SIGNING_KEY = env.parsed("FLOODGATE_SIGNING_KEY", parse.parse_signing_key, "")  # signs tokens: web's alone
-VERIFICATION_KEY = env.parsed(  # checks tokens: relays need no more
-    "FLOODGATE_VERIFICATION_KEY", parse.parse_verification_key, parse.public_key_of(SIGNING_KEY)
+_NO_KEYS: parse.Names = ()
+VERIFICATION_KEYS = parse.public_keys(  # check tokens: relays need no more. Several, while keys change
+    SIGNING_KEY, env.parsed("FLOODGATE_VERIFICATION_KEYS", parse.parse_verification_keys, _NO_KEYS)
 )
-if not (VERIFICATION_KEY or DEMO):
-    env.fault("FLOODGATE_SIGNING_KEY is not set. Web needs it; for a relay, set FLOODGATE_VERIFICATION_KEY instead.")
+if not (VERIFICATION_KEYS or DEMO):
+    env.fault("FLOODGATE_SIGNING_KEY is not set. Web needs it; for a relay, set FLOODGATE_VERIFICATION_KEYS instead.")
 
 # Stores.
 _DEMO_DATABASE = f"sqlite:///{PROJECT_DIRECTORY / 'demo.sqlite3'}"

@@ -35,5 +35,5 @@ def server_metadata(_request: HttpRequest) -> JsonResponse:
 @require_safe
 @cache_control(public=True, max_age=KEY_LIFE_SECONDS)
 def key_set(_request: HttpRequest) -> JsonResponse:
-    """The public key that verifies tokens."""
+    """The public keys that verify tokens."""
     return JsonResponse(public_key_set())

@@ -24,4 +24,4 @@ def token_digest(value: str) -> str:
 
 @lru_cache(maxsize=1)
 def _verifier() -> TokenVerifier:
-    return TokenVerifier(settings.VERIFICATION_KEY, settings.WEB_URL)
+    return TokenVerifier(settings.VERIFICATION_KEYS, settings.WEB_URL)

@@ -1,4 +1,4 @@
-"""Access tokens (RFC 9068): signs them with web's private key, and shows the public one (RFC 7517)."""
+"""Access tokens (RFC 9068): signs them with web's private key, and shows the public ones (RFC 7517)."""
 
 import secrets
 from dataclasses import dataclass
@@ -61,6 +61,6 @@ def signing_key() -> RSAKey:
 
 
 def public_key_set() -> dict[str, object]:
-    """The public half as a JSON Web Key Set."""
-    key = signing_key().as_dict(private=False)
-    return {"keys": [{**key, "use": "sig", "alg": ALGORITHM}]}
+    """All keys that tokens may be signed with, as a JSON Web Key Set: while keys change there are several."""
+    keys = [RSAKey.import_key(pem) for pem in settings.VERIFICATION_KEYS]
+    return {"keys": [{**key.as_dict(), "kid": key.thumbprint(), "use": "sig", "alg": ALGORITHM} for key in keys]}

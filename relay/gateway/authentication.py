@@ -3,12 +3,15 @@
 import re
 import string
 import time
+from base64 import urlsafe_b64decode
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import parse_qs, quote
 
-from joserfc import jwt
+import msgspec
+from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
@@ -17,6 +20,8 @@ from relay.protocol.denials import Denied, bad_request, token_invalid, token_mis
 AUDIENCE, TOKEN_TYPE, ALGORITHM = "floodgate", "at+jwt", "RS256"
 EXPIRY_LEEWAY_SECONDS = 5.0
 ISSUED_LEEWAY_SECONDS = 60.0  # a clock of web's may be ahead of ours
+LATEST_SECONDS = 253_402_300_799  # the last of the year 9999: later is a mistake
+NOT_OURS = "This is no access token of this relay. POST /oauth/token issues one."
 REMEMBERED_TOKENS = 8192  # verified before: an RS256 signature costs 70 us and more
 TOKEN_IN_QUERY = ("access_token", "token")
 NEVER_FORWARDED = re.compile(  # hop by hop, made anew, or the client's secrets
@@ -76,12 +81,41 @@ class Identity:
     scopes: frozenset[str]
 
 
-class TokenVerifier:
-    """Verifies access tokens (RFC 9068) with web's public key; remembers those it has seen."""
+class Header(msgspec.Struct, frozen=True):
+    """What a token says of itself before its signature is looked at."""
 
-    def __init__(self, verification_key: str, issuer: str) -> None:
-        """``verification_key`` is an RSA public key in PEM; ``issuer`` is web's address."""
-        self._key = RSAKey.import_key(verification_key)
+    typ: str
+    kid: str
+
+
+Moment = Annotated[float, msgspec.Meta(ge=0, le=LATEST_SECONDS)]  # JSON has no other numbers than finite ones
+
+
+class Claims(msgspec.Struct, frozen=True):
+    """What a token says, each claim in the one type that web writes."""
+
+    iss: str
+    aud: str
+    tenant: str
+    client_id: str
+    jti: str
+    iat: Moment
+    exp: Moment
+    nbf: Moment = 0.0
+    scope: str = ""
+
+
+class TokenVerifier:
+    """Verifies access tokens (RFC 9068) with web's public keys; remembers those it has seen.
+
+    Keys and what was seen share one life: without a key, its tokens are unknown too. A token that names no key is
+    refused: trying one key after the other would make each forged token cost as many signatures as there are keys.
+    """
+
+    def __init__(self, verification_keys: Iterable[str], issuer: str) -> None:
+        """``verification_keys`` are RSA public keys in PEM; ``issuer`` is web's address."""
+        keys = map(RSAKey.import_key, verification_keys)
+        self._keys = {key.thumbprint(): key for key in keys}
         self._issuer = issuer
         self._seen: OrderedDict[str, Identity] = OrderedDict()
 
@@ -89,7 +123,7 @@ class TokenVerifier:
         """Say whose token it is.
 
         Raises:
-            Denied: there is none, it is not ours, or it has ended.
+            Denied: there is none, it is not ours, does not count yet, or has ended.
         """
         if not token:
             raise Denied(token_missing())
@@ -104,32 +138,36 @@ class TokenVerifier:
         return identity
 
     def _read(self, token: str) -> Identity:
-        wrong = Denied(token_invalid("This is no access token of this relay. POST /oauth/token issues one."))
         try:
-            decoded = jwt.decode(token, self._key, algorithms=[ALGORITHM])
-        except (JoseError, ValueError) as error:
-            raise wrong from error
-        claims = decoded.claims
-        if (
-            decoded.header.get("typ") != TOKEN_TYPE
-            or claims.get("iss") != self._issuer
-            or claims.get("aud") != AUDIENCE
-        ):
-            raise wrong
-        try:
-            identity = Identity(
-                tenant_id=str(claims["tenant"]),
-                client_id=str(claims["client_id"]),
-                token_id=str(claims["jti"]),
-                issued_at=float(claims["iat"]),
-                expires_at=float(claims["exp"]),
-                scopes=frozenset(str(claims.get("scope", "")).split()),
-            )
-        except (KeyError, ValueError, TypeError) as error:
-            raise wrong from error
-        if identity.issued_at > time.time() + ISSUED_LEEWAY_SECONDS:
-            raise wrong
-        return identity
+            claims = self._claims(token)
+        except (JoseError, msgspec.MsgspecError, ValueError, RecursionError) as error:
+            raise Denied(token_invalid(NOT_OURS)) from error
+        now = time.time()
+        if claims.iss != self._issuer or claims.aud != AUDIENCE or claims.iat > now + ISSUED_LEEWAY_SECONDS:
+            raise Denied(token_invalid(NOT_OURS))
+        if claims.nbf > now + EXPIRY_LEEWAY_SECONDS:
+            raise Denied(token_invalid("The access token does not count yet. Send it again later."))
+        return Identity(
+            tenant_id=claims.tenant,
+            client_id=claims.client_id,
+            token_id=claims.jti,
+            issued_at=claims.iat,
+            expires_at=claims.exp,
+            scopes=frozenset(claims.scope.split()),
+        )
+
+    def _claims(self, token: str) -> Claims:
+        """The claims of a token that one of our keys signed.
+
+        Raises:
+            JoseError, MsgspecError, ValueError, RecursionError: it is no such token.
+        """
+        encoded = token.partition(".")[0]
+        header = msgspec.json.decode(urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)), type=Header)
+        key = self._keys.get(header.kid)
+        if key is None or header.typ != TOKEN_TYPE:
+            raise ValueError("no token of a key that is known")
+        return msgspec.json.decode(jws.deserialize_compact(token, key, [ALGORITHM]).payload, type=Claims)
 
 
 def _all(headers: list[tuple[str, str]], wanted: str) -> list[str]:

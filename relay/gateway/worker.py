@@ -44,7 +44,7 @@ class Worker:
         self.name, self.redis = self.sharing.worker, self.sharing.redis
         self.tasks = self.sharing.tasks
         self.http = http_session()
-        self.verifier = TokenVerifier(settings.VERIFICATION_KEY, settings.WEB_URL)
+        self.verifier = TokenVerifier(settings.VERIFICATION_KEYS, settings.WEB_URL)
         self.policies = Policies(self.redis, self.name, self)
         self.platform_tokens = PlatformTokens(self.http, self.counters.platform_faults)
         address_limit = settings.ADDRESS_HANDSHAKE_PERMITS, settings.ADDRESS_HANDSHAKE_BURST

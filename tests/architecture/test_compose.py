@@ -31,7 +31,7 @@ def test_every_setting_that_is_required_is_given(service):
     given = {name.removesuffix("_FILE") for name in service["environment"]}
 
     assert _required_variables() - given == set()
-    assert given & {"FLOODGATE_SIGNING_KEY", "FLOODGATE_VERIFICATION_KEY"}
+    assert given & {"FLOODGATE_SIGNING_KEY", "FLOODGATE_VERIFICATION_KEYS"}
 
 
 @pytest.mark.parametrize("service", OWN.values(), ids=OWN)

@@ -8,6 +8,7 @@ from controlplane.environment import Environment
 from controlplane.generate_keys import new_credential_key, new_signing_key
 
 SIGNING_KEY = new_signing_key()
+PUBLIC_KEY, OTHER_PUBLIC_KEY = parse.public_key_of(SIGNING_KEY), parse.public_key_of(new_signing_key())
 ELLIPTIC_KEY = (
     generate_private_key(SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 )
@@ -191,11 +192,23 @@ def test_a_signing_key_is_a_private_rsa_key(value):
 @pytest.mark.parametrize("value", ["canary", SIGNING_KEY], ids=["word", "private"])
 def test_a_verification_key_is_a_public_rsa_key(value):
     with pytest.raises(ValueError, match="RSA"):
-        parse.parse_verification_key(value)
+        parse.parse_verification_keys(value)
 
 
-def test_the_verification_key_follows_from_the_signing_key():
-    public = parse.public_key_of(SIGNING_KEY)
+def test_a_verification_key_among_which_something_else_stands_is_refused():
+    with pytest.raises(ValueError, match="RSA"):
+        parse.parse_verification_keys(f"{PUBLIC_KEY} canary {OTHER_PUBLIC_KEY}")
 
-    assert parse.parse_verification_key(public) == public
-    assert parse.public_key_of("") == ""
+
+@pytest.mark.parametrize("between", ["", "\n", "\n\n"], ids=["nothing", "a break", "a line"])
+def test_verification_keys_come_one_after_the_other(between):
+    keys = PUBLIC_KEY.strip() + between + OTHER_PUBLIC_KEY
+
+    assert parse.parse_verification_keys(keys) == (PUBLIC_KEY, OTHER_PUBLIC_KEY)
+    assert parse.parse_verification_keys(keys.replace("\n", "\\n")) == (PUBLIC_KEY, OTHER_PUBLIC_KEY)
+
+
+def test_the_public_half_of_the_signing_key_is_the_first_that_verifies():
+    assert parse.public_keys(SIGNING_KEY, (OTHER_PUBLIC_KEY, PUBLIC_KEY)) == (PUBLIC_KEY, OTHER_PUBLIC_KEY)
+    assert parse.public_keys("", (OTHER_PUBLIC_KEY,)) == (OTHER_PUBLIC_KEY,)
+    assert parse.public_keys("", ()) == ()

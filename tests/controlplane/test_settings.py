@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from ast import literal_eval
 
 import pytest
 
@@ -72,9 +73,9 @@ def test_log_lines_go_to_syslog_where_that_is_set(tmp_path):
 
 def test_a_relay_starts_with_the_public_key_alone():
     variables = {**PRODUCTION, "FLOODGATE_SIGNING_KEY": ""}
-    public = setting("VERIFICATION_KEY", **PRODUCTION).strip("'")
+    [public] = literal_eval(setting("VERIFICATION_KEYS", **PRODUCTION))
 
-    assert manage("check", **variables, FLOODGATE_VERIFICATION_KEY=public).returncode == 0
+    assert manage("check", **variables, FLOODGATE_VERIFICATION_KEYS=public).returncode == 0
 
 
 def test_stack_traces_are_never_on_by_default():

@@ -88,5 +88,6 @@ def claims_of(record: ClientRecord, **changes: object) -> dict[str, object]:
 
 def token_of(record: ClientRecord, **changes: object) -> str:
     """An access token of a client, as web signs it."""
-    header = {"alg": ALGORITHM, "typ": TOKEN_TYPE}
-    return jwt.encode(header, claims_of(record, **changes), RSAKey.import_key(settings.SIGNING_KEY))
+    key = RSAKey.import_key(settings.SIGNING_KEY)
+    header = {"alg": ALGORITHM, "typ": TOKEN_TYPE, "kid": key.thumbprint()}
+    return jwt.encode(header, claims_of(record, **changes), key)

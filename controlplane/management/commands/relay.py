@@ -37,8 +37,8 @@ class Command(BaseCommand):
         self, *, host: str, port: int, processes: int, inherited: Sequence[int] | None, **_options: object
     ) -> None:
         """Listen, say so, serve until a signal comes."""
-        if not settings.VERIFICATION_KEY:
-            self._refuse("FLOODGATE_VERIFICATION_KEY is not set: without it no token can be verified.")
+        if not settings.VERIFICATION_KEYS:
+            self._refuse("FLOODGATE_VERIFICATION_KEYS is not set: without one no token can be verified.")
         if processes < 1:
             self._refuse(f"--processes is {processes}, but must be 1 or more: one a core is right.")
         if inherited:

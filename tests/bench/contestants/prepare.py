@@ -96,4 +96,5 @@ def _token(client: OAuthClient) -> str:
         "exp": now + _TOKEN_LIFE_SECONDS,
         "scope": "",
     }
-    return jwt.encode({"alg": ALGORITHM, "typ": TOKEN_TYPE}, claims, RSAKey.import_key(settings.SIGNING_KEY))
+    key = RSAKey.import_key(settings.SIGNING_KEY)
+    return jwt.encode({"alg": ALGORITHM, "typ": TOKEN_TYPE, "kid": key.thumbprint()}, claims, key)

@@ -3,8 +3,10 @@ import time
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from joserfc import jwt
-from joserfc.jwk import KeySet
+from joserfc.jwk import KeySet, RSAKey
 
+from controlplane.environment import public_key_of
+from controlplane.generate_keys import new_signing_key
 from controlplane.oauth.reading import read_token
 from controlplane.oauth.signing import public_key_set, sign_token, signing_key
 from relay.gateway.authentication import TokenVerifier
@@ -39,7 +41,7 @@ def test_a_token_is_an_access_token_of_rfc_9068(client, acme, settings):
 def test_the_relay_understands_it(client, acme, settings):
     token = sign_token(client, "a b", NOW)
 
-    identity = TokenVerifier(settings.VERIFICATION_KEY, settings.WEB_URL).verify(token.value)
+    identity = TokenVerifier(settings.VERIFICATION_KEYS, settings.WEB_URL).verify(token.value)
 
     assert (identity.client_id, identity.tenant_id) == (client.client_id, str(acme.pk))
     assert identity.scopes == {"a", "b"}
@@ -56,6 +58,16 @@ def test_the_header_names_the_key_that_is_published(client):
 
     assert key["kid"] == signing_key().kid
     assert (key["kty"], key["use"], key["alg"]) == ("RSA", "sig", "RS256")
+
+
+def test_while_keys_change_all_that_verify_are_published(settings):
+    coming = public_key_of(new_signing_key())
+    settings.VERIFICATION_KEYS = (*settings.VERIFICATION_KEYS, coming)
+
+    assert [key["kid"] for key in public_key_set()["keys"]] == [
+        signing_key().kid,
+        RSAKey.import_key(coming).thumbprint(),
+    ]
 
 
 def test_no_private_part_is_published():

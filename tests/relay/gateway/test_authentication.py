@@ -9,9 +9,10 @@ import pytest
 from django.conf import settings
 from hypothesis import given
 from hypothesis import strategies as st
-from joserfc import jwt
+from joserfc import jws, jwt
 from joserfc.jwk import RSAKey
 
+from controlplane.environment import public_key_of
 from controlplane.generate_keys import new_signing_key
 from relay.gateway.authentication import Handshake, TokenVerifier, bearer_token
 from relay.protocol.denials import Denied
@@ -20,12 +21,14 @@ from tests.relay.eventually import eventually
 
 CLIENT = records.client(records.platform_connection("http://platform.example"), scopes=("chat:read", "chat:write"))
 SIGNING_KEY = RSAKey.import_key(settings.SIGNING_KEY)
-HEADER = {"alg": "RS256", "typ": "at+jwt"}
+HEADER = {"alg": "RS256", "typ": "at+jwt", "kid": SIGNING_KEY.thumbprint()}
+NOT_YET = "The access token does not count yet. Send it again later."
+OTHER_KEY = new_signing_key()
 
 
 @pytest.fixture(scope="module")
 def verifier():
-    return TokenVerifier(settings.VERIFICATION_KEY, settings.WEB_URL)
+    return TokenVerifier(settings.VERIFICATION_KEYS, settings.WEB_URL)
 
 
 def signed(header=HEADER, key=None, **claims):
@@ -42,13 +45,28 @@ def without_claim(name):
 
 def forged(alg, sign=lambda _: b""):
     """What no library would sign."""
-    parts = ({"alg": alg, "typ": "at+jwt"}, records.claims_of(CLIENT))
+    parts = (HEADER | {"alg": alg}, records.claims_of(CLIENT))
     signed_part = b".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in parts)
     return (signed_part + b"." + base64.urlsafe_b64encode(sign(signed_part)).rstrip(b"=")).decode()
 
 
 def signed_with_public_key(text):
-    return hmac.digest(settings.VERIFICATION_KEY.encode(), text, "sha256")
+    return hmac.digest(settings.VERIFICATION_KEYS[0].encode(), text, "sha256")
+
+
+def in_base64(text):
+    return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+
+
+def signed_text(claims):
+    """A token of our own key whose claims are any text."""
+    return jws.serialize_compact(HEADER, claims, SIGNING_KEY)
+
+
+def signed_with_number(name, value):
+    """A token that writes one of its times in JSON's own words, or in Python's that JSON does not have."""
+    claims = json.dumps(records.claims_of(CLIENT) | {name: "canary"})
+    return signed_text(claims.replace('"canary"', value))
 
 
 def altered(part):
@@ -111,28 +129,76 @@ def test_f53_a_token_from_a_clock_that_is_half_a_minute_ahead_counts(verifier):
     assert refusal(verifier, signed(iat=time.time() + 30)) is None
 
 
-WRONG_TOKENS = {
-    "no_token_at_all": lambda: "canary",
-    "two_parts": lambda: "e30.e30",
-    "empty_parts": lambda: "..",
-    "not_base64": lambda: "?.?.?",
-    "another_key": lambda: signed(key=RSAKey.import_key(new_signing_key())),
-    "another_issuer": lambda: signed(iss="https://evil.example"),
-    "another_audience": lambda: signed(aud="somebody-else"),
-    "another_type": lambda: signed(header={"alg": "RS256", "typ": "JWT"}),
-    "no_type": lambda: signed(header={"alg": "RS256"}),
-    "another_rsa_algorithm": lambda: signed(header={"alg": "RS512", "typ": "at+jwt"}),
-    "alg_none": lambda: forged("none"),
-    "public_key_as_secret": lambda: forged("HS256", signed_with_public_key),
-    "signature_left_out": lambda: forged("RS256"),
-    "altered_claims": lambda: altered(1),
-    "altered_signature": lambda: altered(2),
-    "issued_in_the_future": lambda: signed(iat=time.time() + 120),
-    "end_is_no_number": lambda: signed(exp="tomorrow"),
-    "issued_at_no_number": lambda: signed(iat=None),
-} | {
-    f"without_{name}": (lambda name=name: without_claim(name)) for name in ("tenant", "client_id", "jti", "exp", "iat")
-}
+def test_a_token_counts_from_its_not_before_on_and_clocks_may_differ_by_seconds(verifier):
+    assert refusal(verifier, signed(nbf=time.time() + 3)) is None
+    assert refusal(verifier, signed(nbf=time.time() + 30)).detail == NOT_YET
+
+
+@pytest.mark.asyncio
+async def test_a_token_that_did_not_count_yet_counts_later(verifier):
+    token = signed(nbf=time.time() + 5.5)
+    assert refusal(verifier, token).detail == NOT_YET
+
+    await eventually(lambda: refusal(verifier, token) is None)
+
+
+def test_while_keys_change_tokens_of_the_former_and_of_the_next_key_count():
+    keys = RSAKey.import_key(OTHER_KEY), SIGNING_KEY
+    verifier = TokenVerifier([public_key_of(OTHER_KEY), *settings.VERIFICATION_KEYS], settings.WEB_URL)
+
+    for key in keys:
+        assert refusal(verifier, signed(HEADER | {"kid": key.thumbprint()}, key)) is None
+
+
+def test_a_token_that_names_one_known_key_and_is_signed_with_another_is_refused():
+    verifier = TokenVerifier([public_key_of(OTHER_KEY), *settings.VERIFICATION_KEYS], settings.WEB_URL)
+
+    assert refusal(verifier, signed(key=RSAKey.import_key(OTHER_KEY))).code == "invalid_token"
+
+
+def test_a_token_that_was_seen_is_refused_once_its_key_is_taken_away(verifier):
+    token = signed()
+    assert refusal(verifier, token) is None
+
+    assert refusal(TokenVerifier([public_key_of(OTHER_KEY)], settings.WEB_URL), token).code == "invalid_token"
+
+
+WRONG_TOKENS = (
+    {
+        "no_token_at_all": lambda: "canary",
+        "two_parts": lambda: "e30.e30",
+        "empty_parts": lambda: "..",
+        "not_base64": lambda: "?.?.?",
+        "another_key": lambda: signed(key=RSAKey.import_key(new_signing_key())),
+        "another_issuer": lambda: signed(iss="https://evil.example"),
+        "another_audience": lambda: signed(aud="somebody-else"),
+        "another_type": lambda: signed(header=HEADER | {"typ": "JWT"}),
+        "no_type": lambda: signed(header={"alg": "RS256", "kid": HEADER["kid"]}),
+        "no_key_named": lambda: signed(header={"alg": "RS256", "typ": "at+jwt"}),
+        "an_unknown_key_named": lambda: signed(header=HEADER | {"kid": "another"}),
+        "another_rsa_algorithm": lambda: signed(header=HEADER | {"alg": "RS512"}),
+        "alg_none": lambda: forged("none"),
+        "public_key_as_secret": lambda: forged("HS256", signed_with_public_key),
+        "signature_left_out": lambda: forged("RS256"),
+        "altered_claims": lambda: altered(1),
+        "altered_signature": lambda: altered(2),
+        "issued_in_the_future": lambda: signed(iat=time.time() + 120),
+        "claims_are_a_list": lambda: signed_text("[]"),
+        "claims_are_no_json": lambda: signed_text("{"),
+        "a_deep_header": lambda: in_base64('{"x":' * 20_000) + ".e30.e30",
+        "a_header_that_is_a_list": lambda: in_base64("[]") + ".e30.e30",
+        "a_client_id_that_is_a_number": lambda: signed(client_id=17),
+    }
+    | {
+        f"{name}_is_{value[:8]}": (lambda name=name, value=value: signed_with_number(name, value))
+        for name in ("iat", "exp", "nbf")
+        for value in ("Infinity", "-Infinity", "NaN", "1e999", "1e300", "9" * 400, "-1", "true", '"17"', "null", "[]")
+    }
+    | {
+        f"without_{name}": (lambda name=name: without_claim(name))
+        for name in ("tenant", "client_id", "jti", "exp", "iat")
+    }
+)
 
 
 @pytest.mark.parametrize("made", WRONG_TOKENS.values(), ids=WRONG_TOKENS)
@@ -153,7 +219,7 @@ def test_b2_no_token_is_refused_without_an_error_attribute(verifier):
 
 @given(token=st.text() | st.builds(".".join, st.lists(st.text("eyJhbGci-_=", min_size=1), min_size=3, max_size=3)))
 def test_no_text_that_is_sent_as_a_token_does_more_than_be_refused(token):
-    verifier = TokenVerifier(settings.VERIFICATION_KEY, settings.WEB_URL)
+    verifier = TokenVerifier(settings.VERIFICATION_KEYS, settings.WEB_URL)
 
     assert refusal(verifier, token).status == 401
 
