@@ -19,7 +19,7 @@ from relay.protocol import denials
 from relay.protocol.denials import Denial, Denied
 from relay.protocol.forwarded import client_address
 from relay.protocol.handshake import accept_value, acceptance, refusal, wants_websocket
-from relay.protocol.heads import Head, Headers, HeadInvalid, HeadReader, parsed_request
+from relay.protocol.heads import Head, Headers, HeadInvalid, HeadReader, parsed_request, refuse_ambiguous
 from relay.splicing.session import LINGER_SECONDS
 
 log = structlog.get_logger()
@@ -27,6 +27,9 @@ TAKE_OVER = "floodgate.take_over"
 HANDSHAKE_DEADLINE_SECONDS = 5.0
 SHORT_DEADLINE_SECONDS = 1.0  # where memory or files are short
 LINGER_BYTES = 1024 * 1024
+ANSWER_SECONDS = 30.0  # from a request's head until its answer is on its way; then the client is cut off
+MOST_REQUESTS = 100  # on one connection; the last answer says that it ends
+CLOSE = (b"connection", b"close")
 Message = dict[str, Any]
 Client = tuple[str, int]  # address and port
 NOWHERE: Client = ("", 0)  # the socket's other end has left already
@@ -46,12 +49,12 @@ class ClientDoor(asyncio.Protocol):
         "_config",
         "_headers",
         "_is_answered",
-        "_is_reused",
         "_loop",
         "_passed_over_bytes",
         "_patience_seconds",
         "_reader",
         "_refused_with",
+        "_requests",
         "_server_state",
         "_task",
         "_timer",
@@ -71,7 +74,7 @@ class ClientDoor(asyncio.Protocol):
         self._headers: Headers = []
         self._task: asyncio.Task[None] | None = None
         self._is_answered = False
-        self._is_reused = False
+        self._requests = 0  # that were answered on this connection
         self._passed_over_bytes = 0
         self.client: Client | None = None
 
@@ -82,9 +85,9 @@ class ClientDoor(asyncio.Protocol):
         self._patience_seconds = SHORT_DEADLINE_SECONDS if self._short_of else HANDSHAKE_DEADLINE_SECONDS
         self._timer = self._loop.call_later(self._patience_seconds, self._give_up)
 
-    def reopen(self, transport: asyncio.Transport, unread: bytes) -> None:
-        """Wait for a further request on a connection that has had an answer."""
-        self._is_reused = True
+    def reopen(self, transport: asyncio.Transport, unread: bytes, requests: int) -> None:
+        """Wait for a further request on a connection on which so many ``requests`` were answered."""
+        self._requests = requests
         self.connection_made(transport)
         transport.set_protocol(self)
         if unread:
@@ -125,7 +128,7 @@ class ClientDoor(asyncio.Protocol):
     @property
     def _is_idle(self) -> bool:
         """Between two requests: nothing was asked that could be answered."""
-        return self._is_reused and not self._reader.received
+        return self._requests > 0 and not self._reader.received
 
     @property
     def _short_of(self) -> str:
@@ -142,16 +145,22 @@ class ClientDoor(asyncio.Protocol):
         if self._is_answered or self._transport.is_closing():
             return
         try:
-            self._open(parsed_request(head), early)
+            self._open(self._understood(head), early)
         except HeadInvalid as error:
             self._refuse(denials.head_refused(error.status, str(error)))
         except Denied as denied:
             self._refuse(denied.denial)
 
+    def _understood(self, head: bytes) -> Head:
+        request = parsed_request(head)
+        refuse_ambiguous(request)
+        return request
+
     def _open(self, head: Head, early: bytes) -> None:
         """Begin the handshake, or have Uvicorn answer what is none."""
         client = self._client(head)
         if not wants_websocket(head):
+            self._charge(client)
             self._hand_over_to_http(client)
             return
         accept = accept_value(head)
@@ -176,9 +185,17 @@ class ClientDoor(asyncio.Protocol):
         address = client_address(client[0], forwarded_for, forwarded, settings.TRUSTED_PROXIES)
         return client if address == client[0] else (address, 0)
 
+    def _charge(self, client: Client) -> None:
+        """Charge a request that is no handshake to its address; the application charges handshakes.
+
+        Raises:
+            Denied: too many came from there.
+        """
+        self._app_state["worker"].admission.admit_address(client[0])
+
     def _hand_over_to_http(self, client: Client) -> None:
         self._leave()
-        protocol = RequestProtocol(self._config, self._server_state, self._app_state)
+        protocol = RequestProtocol(self._config, self._server_state, self._app_state, self._requests + 1)
         protocol.connection_made(self._transport)
         protocol.client = client
         self._transport.set_protocol(protocol)
@@ -254,21 +271,73 @@ class ClientDoor(asyncio.Protocol):
         self._connections.discard(self)
 
 
+class OperationsDoor(ClientDoor):
+    """The same for the port of operations, whose few callers are charged to nobody."""
+
+    __slots__ = ()
+
+    def _charge(self, client: Client) -> None:
+        """Let everybody ask."""
+
+
 class RequestProtocol(H11Protocol):
-    """Uvicorn's HTTP for one request; the next one on the same connection begins at the door, with a new deadline."""
+    """Uvicorn's HTTP for one request. The next one on the same connection begins at the door, with a new deadline.
+
+    The door reads no further before the answer is on its way as a whole: a client that sends requests and reads no
+    answers would else have the relay keep all of these.
+    """
+
+    def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any], requests: int) -> None:
+        """Answer the connection's request number ``requests``."""
+        super().__init__(config, server_state, app_state)
+        self._requests = requests
+        self._is_answered = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Give the client so long to take its answer."""
+        super().connection_made(cast("asyncio.Transport", transport))
+        self.transport.set_write_buffer_limits(high=0)  # resume_writing is called once nothing waits
+        self._deadline = self.loop.call_later(ANSWER_SECONDS, self.transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End the request: nobody waits for its answer."""
+        self._deadline.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take the request in; the last one's answer says that the connection ends."""
+        super().data_received(data)
+        if self.cycle is not None and self._requests >= MOST_REQUESTS:
+            self.cycle.default_headers = [*self.server_state.default_headers, CLOSE]
+
+    def resume_writing(self) -> None:
+        """Go on, as all that was written is on its way."""
+        super().resume_writing()
+        if self._is_answered:
+            self._give_back()
 
     def on_response_complete(self) -> None:
-        """Give the socket back, unless it ends."""
+        """Give the socket back once the answer is on its way, unless it ends."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
         if self.conn.their_state is not h11.DONE:
             self.transport.close()  # where the rest of this request ends can't be told
             return
+        self._is_answered = True
+        self.flow.pause_reading()
+        if not self.flow.write_paused:
+            self._give_back()
+
+    def _give_back(self) -> None:
+        if self.transport.is_closing():
+            return
         unread, _ = self.conn.trailing_data
+        self._deadline.cancel()
         self.connections.discard(self)
+        self.transport.set_write_buffer_limits()
         self.flow.resume_reading()
-        ClientDoor(self.config, self.server_state, self.app_state).reopen(self.transport, unread)
+        ClientDoor(self.config, self.server_state, self.app_state).reopen(self.transport, unread, self._requests)
 
 
 async def _receive() -> Message:

@@ -106,7 +106,6 @@ async def _answer_readiness(worker: Worker, send: Send) -> None:
 
 async def _forward_token_request(worker: Worker, scope: Scope, receive: Receive, send: Send) -> None:
     try:
-        worker.admission.admit_address(scope["client"][0])
         async with asyncio.timeout(BODY_SECONDS):
             body = await _read_body(receive)
         if body is None:
@@ -128,8 +127,8 @@ async def _refuse(send: Send, denial: Denial) -> None:
 
 
 async def _ask_web(worker: Worker, scope: Scope, body: bytes, send: Send) -> None:
-    sent = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    headers = {name: value for name, value in sent.items() if name in PASSED_TO_WEB}
+    sent = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
+    headers = {name: value for name, value in sent if name in PASSED_TO_WEB}  # the door refuses a repeated one
     headers["X-Forwarded-For"] = scope["client"][0]
     url = settings.TOKEN_FORWARD_URL + TOKEN_PATH
     try:

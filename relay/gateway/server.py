@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, cast
 import uvicorn
 from django.conf import settings
 
-from relay.gateway.door import TAKE_OVER, ClientDoor
+from relay.gateway.door import TAKE_OVER, ClientDoor, OperationsDoor
 from relay.gateway.drain import drain
 from relay.gateway.front import FrontDoor
 from relay.gateway.worker import Worker
@@ -130,8 +130,8 @@ class RelayServer(uvicorn.Server):
         config = _config(operations.application)
         config.load()
 
-        def make_door() -> ClientDoor:
-            return ClientDoor(config, self.server_state, self.lifespan.state)
+        def make_door() -> OperationsDoor:
+            return OperationsDoor(config, self.server_state, self.lifespan.state)
 
         return await asyncio.get_running_loop().create_server(make_door, sock=operations.listener, backlog=BACKLOG)
 

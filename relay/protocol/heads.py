@@ -15,6 +15,9 @@ LINE_END, HEAD_END = b"\r\n", b"\r\n\r\n"
 REQUEST_LINE = re.compile(rb"([A-Z]{1,20}) ([!-~]+) HTTP/(1\.[01])")
 STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-5][0-9]{2})(?: [\t -~\x80-\xff]*)?")
 HEADER_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+CHUNKED, CONTENT_LENGTH, TRANSFER_ENCODING = b"chunked", b"content-length", b"transfer-encoding"
+GIVEN_ONCE = (CONTENT_LENGTH, TRANSFER_ENCODING, b"content-type", b"authorization")  # and Host: see refuse_ambiguous
+LENGTH = re.compile(rb"[0-9]{1,15}")
 CONTROL_CHARACTER = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 Headers = list[tuple[bytes, bytes]]  # names in small letters, in the order in which they came
 
@@ -97,6 +100,26 @@ def parsed_request(head: bytes) -> Head:
         HeadInvalid: it is none.
     """
     return _parsed(head, REQUEST_LINE, "the request line is not <method> <target> HTTP/1.1")
+
+
+def refuse_ambiguous(request: Head) -> None:
+    """Refuse a request that two readers could understand differently (RFC 9112, sections 3.2, 6.1 and 6.3).
+
+    Whether Host is missing is for others to judge: a health check in HTTP/1.0 has none.
+
+    Raises:
+        HeadInvalid: its length is told twice or in no known way, or a header that must be single is repeated.
+    """
+    for name in (*GIVEN_ONCE, b"host"):
+        if len(request.values(name)) > 1:
+            raise HeadInvalid(f"there are several {name.decode()} headers, and only one may be")
+    lengths, codings = request.values(CONTENT_LENGTH), request.values(TRANSFER_ENCODING)
+    if lengths and codings:
+        raise HeadInvalid("Content-Length and Transfer-Encoding contradict each other")
+    if lengths and LENGTH.fullmatch(lengths[0]) is None:
+        raise HeadInvalid("Content-Length is no plain number")
+    if codings and (codings[0].lower() != CHUNKED or request.first[2] != b"1.1"):
+        raise HeadInvalid("Transfer-Encoding may only be chunked, and only in HTTP/1.1")
 
 
 def parsed_answer(head: bytes) -> Head:

@@ -1,14 +1,17 @@
 import asyncio
 import json
+import re
 from contextlib import asynccontextmanager
 
 import pytest
 from floodgate_simulator.faults.fault import Fault
 
 from relay.gateway import door
+from relay.gateway.door import RequestProtocol
 from tests.relay.eventually import eventually, turns
 from tests.relay.integration import drop, raw_connection
 from tests.relay.opening import upgrade_request
+from tests.relay.running import running_relay
 
 pytestmark = pytest.mark.asyncio
 KIB = 1024
@@ -78,7 +81,7 @@ async def test_a_refused_handshake_is_no_error_in_the_log_and_ends_its_socket(in
 WRONG_UPGRADES = {
     "no_key": (ECHO.replace(b"Sec-WebSocket-Key", b"X-Key"), 400, "handshake_invalid"),
     "short_key": (ECHO.replace(b"A" * 22 + b"==", b"AAAA"), 400, "handshake_invalid"),
-    "two_hosts": (ECHO.replace(b"Host: relay\r\n", b"Host: relay\r\nHost: other\r\n"), 400, "handshake_invalid"),
+    "two_hosts": (ECHO.replace(b"Host: relay\r\n", b"Host: relay\r\nHost: other\r\n"), 400, "request_invalid"),
     "no_host": (ECHO.replace(b"Host: relay\r\n", b""), 400, "handshake_invalid"),
     "a_body": (upgrade_request("/v2/websocket/echo", "Content-Length: 2\r\n"), 400, "handshake_invalid"),
     "http_1.0": (ECHO.replace(b"HTTP/1.1", b"HTTP/1.0"), 400, "handshake_invalid"),
@@ -210,6 +213,94 @@ async def test_requests_that_come_together_are_answered_in_order(relay):
             await client.reader.readexactly(length)
 
     assert statuses == [200, 200, 400]
+
+
+@asynccontextmanager
+async def pipelining(relay, requests):
+    """A client with little room that has sent many requests and reads no answer, once the relay has come to a stop."""
+    client = await raw_connection(relay.port, buffer_bytes=4 * KIB)
+    try:
+        client.writer.transport.pause_reading()
+        client.send(LIVEZ * requests)
+        address = client.writer.get_extra_info("sockname")
+
+        def waiting():
+            protocols = [
+                each for each in list(relay.server.server_state.connections) if isinstance(each, RequestProtocol)
+            ]
+            ours = [each for each in protocols if each.transport.get_extra_info("peername") == address]
+            return [each for each in ours if each.flow.write_paused]
+
+        [protocol] = await eventually(waiting)
+        yield client, protocol
+    finally:
+        await drop(client.writer)
+
+
+async def test_the_next_request_is_read_only_when_the_answer_is_on_its_way(relay, monkeypatch):
+    monkeypatch.setattr(door, "MOST_REQUESTS", 20_000)  # 100
+    async with pipelining(relay, 20_000) as (client, protocol):
+        await turns(0.2)
+        assert protocol.transport.get_write_buffer_size() < KIB
+
+        client.writer.transport.resume_reading()
+        for _ in range(20_000):
+            await client.reader.readuntil(b'{"status": "ok"}')
+
+
+async def test_a_client_that_never_takes_its_answer_is_cut_off(relay, monkeypatch):
+    monkeypatch.setattr(door, "MOST_REQUESTS", 20_000)  # 100
+    monkeypatch.setattr(door, "ANSWER_SECONDS", 0.3)  # 30 s
+    async with pipelining(relay, 20_000) as (_, protocol):
+        await eventually(lambda: protocol not in relay.server.server_state.connections)
+
+
+async def test_the_last_answer_of_a_connection_says_that_it_ends(relay, monkeypatch):
+    monkeypatch.setattr(door, "MOST_REQUESTS", 3)  # 100
+    async with knocking(relay, LIVEZ * 3) as client:
+        answers = (await client.end()).lower()
+
+    assert (answers.count(b"http/1.1 200"), answers.count(b"connection: close")) == (3, 1)
+    assert b"connection: close" in answers.rpartition(b"http/1.1")[2]
+
+
+async def test_every_request_is_charged_to_its_address_and_beyond_its_limit_the_connection_ends(relays_redis_url):
+    with running_relay(relays_redis_url, ADDRESS_HANDSHAKE_PERMITS=1, ADDRESS_HANDSHAKE_BURST=2) as relay:
+        async with knocking(relay, LIVEZ * 20) as client:
+            answers = await client.end()
+
+    statuses = re.findall(rb"HTTP/1.1 (\d+)", answers)
+    assert (statuses[:3], statuses[-1], len(statuses) < 10) == ([b"200"] * 3, b"429", True)
+    assert re.search(rb"(?i)retry-after: \d", answers)
+
+
+async def test_who_asks_the_port_for_operations_is_charged_to_nobody(relays_redis_url):
+    with running_relay(relays_redis_url, ADDRESS_HANDSHAKE_PERMITS=1, ADDRESS_HANDSHAKE_BURST=0) as relay:
+        for _ in range(5):
+            client = await raw_connection(relay.operations_port)
+            client.send(LIVEZ)
+            assert await client.read_status() == 200
+            await drop(client.writer)
+
+
+AMBIGUOUS = {
+    "length_and_chunks": b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n",
+    "two_codings": b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+    "another_coding": b"Transfer-Encoding: gzip, chunked\r\n",
+    "two_equal_lengths": b"Content-Length: 3\r\nContent-Length: 3\r\n",
+    "a_list_of_lengths": b"Content-Length: 3, 3\r\n",
+    "a_length_with_a_sign": b"Content-Length: +3\r\n",
+    "two_types": b"Content-Length: 3\r\nContent-Type: a/b\r\nContent-Type: c/d\r\n",
+    "two_authorizations": b"Content-Length: 3\r\nAuthorization: Basic YTpi\r\nAuthorization: Basic YTpj\r\n",
+    "two_hosts": b"Content-Length: 3\r\nHost: other\r\n",
+}
+
+
+@pytest.mark.parametrize("headers", AMBIGUOUS.values(), ids=AMBIGUOUS)
+async def test_a_request_that_can_be_understood_in_two_ways_is_refused_and_its_socket_ends(relay, headers):
+    request = b"POST /oauth/token HTTP/1.1\r\nHost: relay\r\n" + headers + b"\r\na=b"
+
+    assert await refusal_of(relay, request + LIVEZ) == (400, "request_invalid")
 
 
 async def test_a_websocket_may_be_opened_on_a_connection_that_has_had_an_answer(integration):

@@ -7,7 +7,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from relay.gateway.door import ClientDoor, RequestProtocol
+from relay.gateway.door import ClientDoor, OperationsDoor, RequestProtocol
 from relay.gateway.routing import application
 from relay.gateway.server import listening_socket, relay_server, take_over_extension
 from relay.protocol.denials import Denied
@@ -89,7 +89,7 @@ async def test_f55_a_scraper_waits_at_the_same_door_as_clients_with_its_deadline
 
     waiting = await eventually(lambda: set(relay.server.server_state.connections) - before)
 
-    assert {type(each) for each in waiting} == {ClientDoor}
+    assert {type(each) for each in waiting} == {OperationsDoor}
     await drop(client.writer)
 
 
@@ -116,9 +116,9 @@ async def test_uvicorn_is_the_one_whose_classes_were_read():
 async def test_uvicorns_classes_have_what_ours_use_of_them():
     config = relay_server(application).config
     config.load()
-    http = RequestProtocol(config, ServerState(), {})
+    http = RequestProtocol(config, ServerState(), {}, 1)
 
-    assert {"conn", "connections", "flow", "server_state", "transport"} <= set(vars(http))
+    assert {"conn", "connections", "cycle", "flow", "server_state", "transport"} <= set(vars(http))
     assert {"connections", "default_headers", "tasks", "total_requests"} <= set(vars(ServerState()))
     assert callable(H11Protocol.on_response_complete)
     assert asyncio.iscoroutinefunction(uvicorn.Server.shutdown)

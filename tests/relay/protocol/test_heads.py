@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.protocol import heads
-from relay.protocol.heads import FirstLineTooLong, HeadInvalid, HeadReader, HeadTooLarge, parsed_answer, parsed_request
+from relay.protocol.heads import (
+    FirstLineTooLong,
+    HeadInvalid,
+    HeadReader,
+    HeadTooLarge,
+    parsed_answer,
+    parsed_request,
+    refuse_ambiguous,
+)
 
 GET = b"GET /v2/websocket/crm?a=1 HTTP/1.1\r\nHost: relay\r\nX-Note:  two words \r\n"
 NAMES = st.from_regex(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,20}", fullmatch=True)
@@ -127,6 +135,50 @@ class TestParsing:
         for parse in (parsed_request, parsed_answer):
             with suppress(HeadInvalid):
                 assert parse(head).first
+
+
+class TestAmbiguity:
+    """RFC 9112, sections 3.2, 6.1 and 6.3: no two readers may find another end of a request, or another header."""
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n",
+            b"Content-Length: 3\r\nContent-Length: 3\r\n",
+            b"Content-Length: 3, 3\r\n",
+            b"Content-Length: +3\r\n",
+            b"Content-Length:\r\n",
+            b"Content-Length: 1111111111111111\r\n",
+            b"Transfer-Encoding: gzip\r\n",
+            b"Transfer-Encoding: chunked, chunked\r\n",
+            b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+            b"Content-Type: a/b\r\ncontent-type: c/d\r\n",
+            b"Authorization: Basic YTpi\r\nAuthorization: Basic YTpj\r\n",
+            b"Host: other\r\n",
+        ],
+    )
+    def test_a_request_that_can_be_understood_in_two_ways_is_refused(self, headers):
+        with pytest.raises(HeadInvalid):
+            refuse_ambiguous(parsed_request(GET + headers.rstrip()))
+
+    def test_chunks_in_http_1_0_are_refused(self):
+        with pytest.raises(HeadInvalid):
+            refuse_ambiguous(parsed_request(b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked"))
+
+    @pytest.mark.parametrize(
+        "headers", [b"X-Note: again", b"Content-Length: 3", b"Transfer-Encoding: Chunked", b"Content-Type: a/b"]
+    )
+    def test_a_plain_request_is_not_refused(self, headers):
+        refuse_ambiguous(parsed_request(GET + headers))
+
+    @given(st.lists(st.sampled_from([b"3", b"4", b"+3", b"3, 3"]), max_size=2), st.booleans())
+    def test_what_is_not_refused_has_one_length_for_h11_too(self, lengths, is_chunked):
+        lines = [b"Content-Length: " + length for length in lengths] + [b"Transfer-Encoding: chunked"] * is_chunked
+        head = b"\r\n".join([b"POST / HTTP/1.1", b"Host: relay", *lines])
+        with suppress(HeadInvalid):
+            refuse_ambiguous(parsed_request(head))
+            names = [name for name, _ in _read(h11.SERVER, head + b"\r\n\r\n").headers]
+            assert (len(names), len(lines) <= 1) == (1 + len(lines), True)
 
 
 class TestWriting:
