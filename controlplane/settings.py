@@ -89,7 +89,7 @@ STORE_DECISION_SECONDS = env.integer("FLOODGATE_STORE_DECISION_MILLISECONDS", 50
 ALLOWED_ORIGINS = env.names("FLOODGATE_ALLOWED_ORIGINS", ())  # web pages that may connect, besides the relay's own
 MEMORY_LIMIT_BYTES = env.integer("FLOODGATE_MEMORY_LIMIT_BYTES", 0, least=0, most=2**50)  # 0: the control group's
 OPERATIONS_HOST = env.text("FLOODGATE_OPERATIONS_HOST", "127.0.0.1")  # no TLS, no log-in: for this machine's own eyes
-OPERATIONS_PORT = env.integer("FLOODGATE_OPERATIONS_PORT", 0, least=0, most=LARGEST_PORT)  # and on; 0: no port
+OPERATIONS_PORT = env.integer("FLOODGATE_OPERATIONS_PORT", 8011, least=0, most=LARGEST_PORT)  # and on; 0: no port
 DRAIN_SECONDS = env.integer("FLOODGATE_DRAIN_SECONDS", 30, least=0, most=3600)  # over which closes are spread
 ADDRESS_HANDSHAKE_PERMITS = env.integer("FLOODGATE_ADDRESS_HANDSHAKE_PERMITS", 20, least=1, most=1_000_000)  # a second
 ADDRESS_HANDSHAKE_BURST = env.integer("FLOODGATE_ADDRESS_HANDSHAKE_BURST", 40, least=0, most=1_000_000)

@@ -27,6 +27,7 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
 
     token_url: str
     relay_url: str
+    operations_url: str  # of the first relay process: /livez, /readyz, /metrics
     portal_url: str
     admin_url: str
     simulator_url: str

@@ -85,6 +85,7 @@ def _fill(demonstration: Demonstration, kept: Credentials | None) -> Credentials
     return Credentials(
         token_url=f"{demonstration.web_url}/oauth/token",
         relay_url=demonstration.relay_url,
+        operations_url=demonstration.operations_urls[0],
         portal_url=f"{demonstration.web_url}/",
         admin_url=f"{demonstration.web_url}/admin/",
         simulator_url=demonstration.simulator_url,

@@ -37,7 +37,7 @@ class Demonstration:
     directory: Path
     web_port: int = WEB_PORT
     relay_port: int = RELAY_PORT
-    operations_port: int = OPERATIONS_PORT  # of the first relay process, if there are several
+    operations_port: int = OPERATIONS_PORT  # of the first relay process; each further one has the next
     simulator_port: int = SIMULATOR_PORT
     workers: int = 1  # relay processes
 
@@ -60,13 +60,13 @@ class Demonstration:
 
     @property
     def operations_ports(self) -> range:
-        """A port for each relay process, where there are several: on their common one any of them answers."""
-        return range(self.operations_port, self.operations_port + self.workers) if self.workers > 1 else range(0)
+        """A port of each relay process alone, for its health and metrics."""
+        return range(self.operations_port, self.operations_port + self.workers)
 
     @property
-    def relay_http_urls(self) -> list[str]:
-        """Each relay process's own paths, such as its health."""
-        return [f"http://{HOST}:{number}" for number in self.operations_ports or (self.relay_port,)]
+    def operations_urls(self) -> list[str]:
+        """Where each relay process answers operations."""
+        return [f"http://{HOST}:{number}" for number in self.operations_ports]
 
     @property
     def simulator_url(self) -> str:
@@ -102,7 +102,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare ports and folder."""
     parser.add_argument("--web-port", type=port, default=WEB_PORT, help="portal, admin and tokens (%(default)s)")
     parser.add_argument("--relay-port", type=port, default=RELAY_PORT, help="the relay (%(default)s)")
-    operations = "health and metrics of the first of several relay processes; one more for each (%(default)s)"
+    operations = "health and metrics of the first relay process; each further one has the next port (%(default)s)"
     parser.add_argument("--operations-port", type=port, default=OPERATIONS_PORT, help=operations)
     parser.add_argument("--simulator-port", type=port, default=SIMULATOR_PORT, help="both platforms (%(default)s)")
     parser.add_argument(

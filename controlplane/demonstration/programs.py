@@ -77,11 +77,10 @@ def web(demonstration: Demonstration) -> Program:
 
 
 def relay(demonstration: Demonstration) -> Program:
-    """One relay process, on Uvicorn, or several with a supervisor; then each has a port for operations."""
+    """One relay process, on Uvicorn, or several with a supervisor; each has a port for operations."""
     address = ("--host", HOST, "--port", str(demonstration.relay_port))
     command = _python("manage.py", "relay", *address, "--processes", str(demonstration.workers))
-    first = demonstration.operations_port if demonstration.workers > 1 else 0
-    operations = {"FLOODGATE_OPERATIONS_PORT": str(first)}
+    operations = {"FLOODGATE_OPERATIONS_PORT": str(demonstration.operations_port)}
     return Program("relay", command, demonstration.log_file("relay"), operations)
 
 

@@ -76,7 +76,7 @@ async def _live(demonstration: Demonstration, crew: Crew, console: Console, *, h
         console.print(text, soft_wrap=True, highlight=False, markup=False)
         traffic = await crew.start(programs.traffic(demonstration)) if has_traffic else None
         figures = Figures(credentials.clients, has_traffic=has_traffic)
-        gatherer = Gatherer(figures, demonstration.simulator_url, demonstration.relay_http_urls, http)
+        gatherer = Gatherer(figures, demonstration.simulator_url, demonstration.operations_urls, http)
         await show(gatherer, traffic, console)
 
 
@@ -92,7 +92,7 @@ async def _start(demonstration: Demonstration, crew: Crew, http: aiohttp.ClientS
     credentials = await asyncio.to_thread(fill, demonstration)  # while those two start
     await _until_answering(http, f"{demonstration.simulator_url}/control/health")
     await _until_answering(http, f"{demonstration.web_url}/readyz")
-    for url in demonstration.relay_http_urls:
+    for url in demonstration.operations_urls:
         await _until_answering(http, f"{url}/readyz")
     for platform in PLATFORM_CREDENTIALS:
         credential = platform_credential(platform)

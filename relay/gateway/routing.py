@@ -8,7 +8,8 @@ from django.urls import re_path
 
 from relay.gateway.background import running_worker
 from relay.gateway.consumer import Receive, RelayConsumer, Scope, Send, unknown_path
-from relay.gateway.http import http_door, operations_door
+from relay.gateway.http import http_door
+from relay.gateway.operations import MetricsPage, OperationsPaths
 
 CHANNEL = r"(?P<channel>[a-z0-9][a-z0-9_-]{0,63})"
 TENANT = r"(?P<tenant>[a-z0-9-]{1,64})"
@@ -27,11 +28,12 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
     state: dict[str, Any] = scope["state"]
     async with AsyncExitStack() as stack:
         await receive()  # lifespan.startup
-        state["worker"] = await stack.enter_async_context(running_worker())
+        worker = state["worker"] = await stack.enter_async_context(running_worker())
+        state["metrics"] = MetricsPage(worker)
         await send({"type": "lifespan.startup.complete"})
         await receive()  # lifespan.shutdown
     await send({"type": "lifespan.shutdown.complete"})
 
 
 application = ProtocolTypeRouter({"websocket": URLRouter(websocket_paths), "http": http_door, "lifespan": lifespan})
-operations = ProtocolTypeRouter({"websocket": unknown_path, "http": operations_door})  # on a port of its own
+operations = ProtocolTypeRouter({"websocket": unknown_path, "http": OperationsPaths()})  # on a port of its own

@@ -2,21 +2,24 @@
 
 import platform
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import django
-from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, InfoMetricFamily
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
+from prometheus_client.samples import Sample
 
 from relay.telemetry.counters import HELD_BOUNDS_MS, Counters, PlatformFaults, TrafficCounter
 from relay.throttle.verdict import Action
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 FLOW_LABELS = ("tenant", "client", "channel", "direction")
+SLICE = 32  # flows: 16 lines each in the histogram
+SUFFIXED = {"counter": ("_total", "counter"), "info": ("_info", "gauge")}  # in the text format, not in the model
+Item = TypeVar("Item")
 HELD_LABELS = tuple(str(bound_ms / 1000) for bound_ms in HELD_BOUNDS_MS)
 
 
@@ -35,15 +38,21 @@ class ProcessState:
     fullness: Mapping[tuple[str, str, str, int], float]
 
 
-def metrics_page(counters: Counters, state: ProcessState) -> bytes:
-    """All metrics of this process in Prometheus' text format."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(CounterCollector(counters, state))
-    return generate_latest(registry)
+def metrics_parts(counters: Counters, state: ProcessState) -> Iterator[bytes]:
+    """All metrics of this process in Prometheus' text format, in parts of a few milliseconds' work at the most.
+
+    A process with 10,000 flows has 200,000 lines to write: whoever asks for the parts lets others on in between.
+    """
+    shown = ""
+    for family in CounterCollector(counters, state).collect():
+        lines = [] if family.name == shown else list(_head(family))
+        lines += map(_line, family.samples)
+        shown = family.name
+        yield "".join(lines).encode()
 
 
-class CounterCollector(Collector):
-    """Shows counters as metrics."""
+class CounterCollector:
+    """Shows counters as metrics. A family with many samples comes in slices, one after the other."""
 
     def __init__(self, counters: Counters, state: ProcessState) -> None:
         """Show what is counted, and how the process is, as of now."""
@@ -51,7 +60,7 @@ class CounterCollector(Collector):
         self._state = state
 
     def collect(self) -> Iterator[Metric]:
-        """Yield every metric family."""
+        """Yield every metric family, or a slice of it."""
         yield InfoMetricFamily(
             "floodgate_build", "Versions.", {"python": platform.python_version(), "django": django.get_version()}
         )
@@ -63,18 +72,9 @@ class CounterCollector(Collector):
         yield CounterMetricFamily("floodgate_log_lines_dropped", dropped, self._state.log_lines_dropped)
         yield from self._sharing_metrics()
         yield from self._flow_metrics()
-        yield self._throttle_metric()
+        yield from self._throttle_metrics()
         yield from _platform_metrics(self._counters.platform_faults)
-        connections = GaugeMetricFamily("floodgate_connections", "Open connections.", labels=("tenant", "client"))
-        for connected, count in self._counters.open_connections.items():
-            connections.add_metric(connected, count)
-        yield connections
-        handshakes = CounterMetricFamily(
-            "floodgate_handshakes", "Handshakes by result.", labels=("tenant", "client", "result")
-        )
-        for handshake, count in self._counters.handshakes.items():
-            handshakes.add_metric(handshake, count)
-        yield handshakes
+        yield from self._client_metrics()
         closes = CounterMetricFamily("floodgate_closes", "Connections that Floodgate closed.", labels=("side", "code"))
         for (side, code), count in self._counters.closes.items():
             closes.add_metric((side, str(int(code))), count)
@@ -98,37 +98,81 @@ class CounterCollector(Collector):
             admitted.add_metric((tenant_id, scope, zone, str(seconds)), ratio)
         yield admitted
 
-    def _throttle_metric(self) -> Metric:
+    def _client_metrics(self) -> Iterator[Metric]:
+        labels = ("tenant", "client")
+        for connected in _slices(self._counters.open_connections.items()):
+            connections = GaugeMetricFamily("floodgate_connections", "Open connections.", labels=labels)
+            for key, count in connected:
+                connections.add_metric(key, count)
+            yield connections
+        for answered in _slices(self._counters.handshakes.items()):
+            words = "Handshakes by result."
+            handshakes = CounterMetricFamily("floodgate_handshakes", words, labels=(*labels, "result"))
+            for handshake, count in answered:
+                handshakes.add_metric(handshake, count)
+            yield handshakes
+
+    def _throttle_metrics(self) -> Iterator[Metric]:
         """Versions of one policy are added up: a label for each would never end."""
-        labels = (*FLOW_LABELS[:3], "zone", "action")
-        throttled = CounterMetricFamily(
-            "floodgate_throttled", "What zones held back, refused and closed.", labels=labels
-        )
         sums: Counter[tuple[str, ...]] = Counter()
-        for key, counter in self._counters.throttles.items():
-            whose = key.tenant, key.client, key.channel, key.source.zone
-            sums[*whose, Action.WAIT.name.lower()] += counter.waited
-            sums[*whose, Action.REJECT.name.lower()] += counter.refused
-            sums[*whose, Action.CLOSE.name.lower()] += counter.closed
-        for values, count in sums.items():
-            throttled.add_metric(values, count)
-        return throttled
+        for counted in _slices(self._counters.throttles.items()):
+            for key, counter in counted:
+                whose = key.tenant, key.client, key.channel, key.source.zone
+                sums[*whose, Action.WAIT.name.lower()] += counter.waited
+                sums[*whose, Action.REJECT.name.lower()] += counter.refused
+                sums[*whose, Action.CLOSE.name.lower()] += counter.closed
+            yield _throttled()
+        for added_up in _slices(sums.items()):
+            throttled = _throttled()
+            for values, count in added_up:
+                throttled.add_metric(values, count)
+            yield throttled
 
     def _flow_metrics(self) -> Iterator[Metric]:
-        messages = CounterMetricFamily("floodgate_messages", "Messages relayed.", labels=FLOW_LABELS)
-        relayed_bytes = CounterMetricFamily("floodgate_bytes", "Bytes relayed, with frame headers.", labels=FLOW_LABELS)
-        control = CounterMetricFamily("floodgate_control_frames", "Pings and pongs.", labels=FLOW_LABELS)
-        waited = CounterMetricFamily("floodgate_waited_messages", "Messages held back first.", labels=FLOW_LABELS)
-        waiting = GaugeMetricFamily("floodgate_waiting_messages", "Messages held back now.", labels=FLOW_LABELS)
-        held = HistogramMetricFamily("floodgate_held_seconds", "How long messages were held.", labels=FLOW_LABELS)
-        for flow, counter in self._counters.traffic.items():
-            messages.add_metric(flow, counter.messages)
-            relayed_bytes.add_metric(flow, counter.bytes)
-            control.add_metric(flow, counter.control_frames)
-            waited.add_metric(flow, counter.waited)
-            waiting.add_metric(flow, counter.waiting)
-            held.add_metric(flow, _buckets(counter), None)
-        yield from (messages, relayed_bytes, control, waited, waiting, held)
+        flows = list(_slices(self._counters.traffic.items()))
+        for begin, figure in FLOW_FIGURES:
+            for counted in flows:
+                family = begin()
+                for flow, counter in counted:
+                    family.add_metric(flow, figure(counter))
+                yield family
+        for counted in flows:
+            words = "How long messages were held."
+            held = HistogramMetricFamily("floodgate_held_seconds", words, labels=FLOW_LABELS)
+            for flow, counter in counted:
+                held.add_metric(flow, _buckets(counter), None)
+            yield held
+
+
+FLOW_FIGURES: tuple[
+    tuple[Callable[[], CounterMetricFamily | GaugeMetricFamily], Callable[[TrafficCounter], int]], ...
+] = (
+    (
+        lambda: CounterMetricFamily("floodgate_messages", "Messages relayed.", labels=FLOW_LABELS),
+        lambda counter: counter.messages,
+    ),
+    (
+        lambda: CounterMetricFamily("floodgate_bytes", "Bytes relayed, with frame headers.", labels=FLOW_LABELS),
+        lambda counter: counter.bytes,
+    ),
+    (
+        lambda: CounterMetricFamily("floodgate_control_frames", "Pings and pongs.", labels=FLOW_LABELS),
+        lambda counter: counter.control_frames,
+    ),
+    (
+        lambda: CounterMetricFamily("floodgate_waited_messages", "Messages held back first.", labels=FLOW_LABELS),
+        lambda counter: counter.waited,
+    ),
+    (
+        lambda: GaugeMetricFamily("floodgate_waiting_messages", "Messages held back now.", labels=FLOW_LABELS),
+        lambda counter: counter.waiting,
+    ),
+)
+
+
+def _throttled() -> CounterMetricFamily:
+    words = "What zones held back, refused and closed."
+    return CounterMetricFamily("floodgate_throttled", words, labels=(*FLOW_LABELS[:3], "zone", "action"))
 
 
 def _platform_metrics(faults: PlatformFaults) -> Iterator[Metric]:
@@ -149,3 +193,30 @@ def _buckets(counter: TrafficCounter) -> list[tuple[str, float]]:
         seen += count
         buckets.append((bound, float(seen)))
     return buckets
+
+
+def _slices(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """Few of them at a time, as they were when the first slice was asked for. One empty slice where there are none."""
+    all_items = list(items)
+    for first in range(0, max(1, len(all_items)), SLICE):
+        yield all_items[first : first + SLICE]
+
+
+def _head(family: Metric) -> Iterator[str]:
+    name, kind = family.name, family.type
+    if kind in SUFFIXED:
+        name, kind = f"{name}{SUFFIXED[kind][0]}", SUFFIXED[kind][1]
+    yield f"# HELP {name} {family.documentation}\n# TYPE {name} {kind}\n"
+
+
+def _line(sample: Sample) -> str:
+    pairs = [f'{name}="{_escaped(value)}"' for name, value in sorted(sample.labels.items())]
+    return (
+        f"{sample.name}{{{','.join(pairs)}}} {float(sample.value)}\n"
+        if pairs
+        else f"{sample.name} {float(sample.value)}\n"
+    )
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')

@@ -18,6 +18,7 @@ from tests.faults.ground.proxy import fault_proxy
 from tests.faults.ground.sender import Crowd
 from tests.relay import records
 from tests.relay.conftest import own_server
+from tests.relay.running import free_range
 
 __all__ = ["own_server"]  # a fixture
 FAULTS_DATABASE = 9  # apart from that of other tests: a relay writes telemetry every second
@@ -87,7 +88,9 @@ def relay_of(faults_redis_url, tmp_path):
         command = relay_command(processes, port, broken=broken, limits=limits)
         own = {"REDIS_URL": faults_redis_url, "BROKEN_DEFENCES": broken, "PYTHONPATH": str(ROOT)}
         log = tmp_path / f"relay-{len(started)}.log" if is_logged else None
-        started.append(started_relay(command, {**os.environ, **own, **UNLIMITED, **variables}, log))
+        first = free_range(processes)
+        ports = range(first, first + processes)
+        started.append(started_relay(command, {**os.environ, **own, **UNLIMITED, **variables}, log, ports))
         started[-1].wait_until_ready(processes)
         return started[-1]
 

@@ -52,6 +52,10 @@ class Command(BaseCommand):
         for_operations = self._listen_for_operations(processes)
         scheme = "wss" if settings.TLS_CERTIFICATE_FILE else "ws"
         self.stdout.write(f"The relay listens on {scheme}://{host}:{listener.getsockname()[1]}")
+        if for_operations:
+            own, last = for_operations[0].getsockname()[:2], for_operations[-1].getsockname()[1]
+            ports = own[1] if processes == 1 else f"{own[1]} to {last}"
+            self.stdout.write(f"Health and metrics: http://{own[0]}, port {ports}")
         self.stdout.flush()
         if processes == 1:
             serve(application, listener, Operations(operations, for_operations[0]) if for_operations else None)

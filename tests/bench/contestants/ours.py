@@ -51,6 +51,7 @@ def _environment(database: Path, redis_url: str) -> dict[str, str]:
         "DATABASE_URL": f"sqlite:///{database}",
         "REDIS_URL": redis_url,
         "FLOODGATE_PRIVATE_PLATFORM_HOSTS": "127.0.0.1",
+        "FLOODGATE_OPERATIONS_PORT": "0",  # several may run at once
         # All clients of the load come from one address; the client's own handshake zone is on.
         "FLOODGATE_ADDRESS_HANDSHAKE_PERMITS": _NO_LIMIT,
         "FLOODGATE_ADDRESS_HANDSHAKE_BURST": _NO_LIMIT,

@@ -100,8 +100,8 @@ def start(directory: Path, ports: Mapping[str, int], traffic: str = "1", workers
 
 
 def free_ports() -> dict[str, int]:
-    """Three ports for a demo."""
-    return {name: free_port() for name in ("web", "relay", "simulator")}
+    """The ports of a demo with one relay process."""
+    return {name: free_port() for name in ("web", "relay", "simulator", "operations")}
 
 
 def fetch(url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> str:

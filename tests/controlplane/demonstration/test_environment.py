@@ -116,14 +116,14 @@ def test_what_is_no_number_of_relay_processes_is_refused(word):
         wanted_workers({"DEMO_WORKERS": word})
 
 
-def test_a_single_relay_process_answers_for_itself_where_integrations_connect(tmp_path):
-    assert Demonstration(directory=tmp_path, relay_port=9001).relay_http_urls == ["http://127.0.0.1:9001"]
+def test_a_single_relay_process_answers_operations_on_a_port_of_its_own(tmp_path):
+    assert Demonstration(directory=tmp_path, operations_port=9011).operations_urls == ["http://127.0.0.1:9011"]
 
 
 def test_several_relay_processes_answer_for_themselves_on_one_port_after_the_other(tmp_path):
     demonstration = Demonstration(directory=tmp_path, workers=2, operations_port=9011)
 
-    assert demonstration.relay_http_urls == ["http://127.0.0.1:9011", "http://127.0.0.1:9012"]
+    assert demonstration.operations_urls == ["http://127.0.0.1:9011", "http://127.0.0.1:9012"]
 
 
 def test_keys_of_the_file_reach_the_settings_as_text(tmp_path):

@@ -11,7 +11,8 @@ from tests.relay.running import free_range
 
 @pytest.fixture
 def demonstration(tmp_path):
-    return Demonstration(directory=tmp_path, web_port=free_port(), relay_port=free_port(), simulator_port=free_port())
+    ports = {f"{name}_port": free_port() for name in ("web", "relay", "simulator", "operations")}
+    return Demonstration(directory=tmp_path, **ports)
 
 
 def test_free_ports_are_no_hindrance(demonstration):
@@ -57,8 +58,8 @@ def test_several_relay_processes_are_started_by_one_program_and_answer_on_ports_
     assert program.variables == {"FLOODGATE_OPERATIONS_PORT": str(several.operations_port)}
 
 
-def test_a_single_relay_process_has_no_port_for_operations(demonstration):
-    assert programs.relay(demonstration).variables == {"FLOODGATE_OPERATIONS_PORT": "0"}
+def test_a_single_relay_process_has_a_port_for_operations_too(demonstration):
+    assert programs.relay(demonstration).variables == {"FLOODGATE_OPERATIONS_PORT": str(demonstration.operations_port)}
 
 
 def test_two_programs_can_not_share_a_port(tmp_path):

@@ -8,13 +8,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from tests.architecture.sources import ROOT
 
@@ -32,6 +33,7 @@ class RelayProcess:
 
     process: "subprocess.Popen[str]"
     port: int
+    operations_ports: Sequence[int]
 
     @property
     def url(self) -> str:
@@ -54,9 +56,7 @@ class RelayProcess:
 
     def metric(self, name: str, **labels: str) -> float:
         """The sum of all samples of that name which have these labels."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as answer:
-            families = text_string_to_metric_families(answer.read().decode())
-        samples = [sample for family in families for sample in family.samples if sample.name == name]
+        samples = [sample for port in self.operations_ports for sample in _samples(port, name)]
         return sum(sample.value for sample in samples if labels.items() <= sample.labels.items())
 
     def wait_until_ready(self, processes: int) -> None:
@@ -88,7 +88,7 @@ class RelayProcess:
         if processes > 1 and sum(watches(child, self.port) for child in self.children()) < processes:
             return False
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.operations_ports[0]}/readyz", timeout=2) as answer:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
@@ -101,8 +101,11 @@ def relay_command(processes: int, port: int, *, broken: str = "", limits: str = 
     return ("sh", "-c", f'ulimit {limits} && exec "$@"', "sh", *command) if limits else command
 
 
-def started_relay(command: tuple[str, ...], environment: Mapping[str, str], log: Path | None) -> RelayProcess:
+def started_relay(
+    command: tuple[str, ...], environment: Mapping[str, str], log: Path | None, operations_ports: Sequence[int]
+) -> RelayProcess:
     """A relay that listens; without a ``log`` its output is a pipe that nobody reads any further."""
+    environment = {**environment, "FLOODGATE_OPERATIONS_PORT": str(operations_ports[0])}
     with log.open("w") if log else nullcontext(subprocess.PIPE) as output:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output, text=True)
     told, over_at = "", time.monotonic() + PATIENCE_SECONDS
@@ -115,7 +118,7 @@ def started_relay(command: tuple[str, ...], environment: Mapping[str, str], log:
         with suppress(subprocess.TimeoutExpired):
             process.wait(POLL_SECONDS)
         told = log.read_text() if log else cast(IO[str], process.stdout).readline()
-    return RelayProcess(process, int(found[1]))
+    return RelayProcess(process, int(found[1]), operations_ports)
 
 
 def watches(process_id: int, port: int) -> bool:
@@ -135,6 +138,12 @@ def unread_bytes(remote_port: int) -> list[int]:
     """What waits unread in each of this machine's sockets that are connected to a port (proc(5): net/tcp)."""
     ours = (row for row in _tcp_rows() if row[2].endswith(f":{remote_port:04X}") and row[3] == ESTABLISHED)
     return [int(row[4].partition(":")[2], 16) for row in ours]
+
+
+def _samples(port: int, name: str) -> list[Sample]:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        families = text_string_to_metric_families(answer.read().decode())
+    return [sample for family in families for sample in family.samples if sample.name == name]
 
 
 def _files(process_id: int) -> dict[str, str]:

@@ -154,14 +154,14 @@ async def test_f2_a_handshake_on_a_connection_from_before_is_answered_503(leavin
 @pytest.mark.slow
 async def test_f2_a_draining_relay_is_alive_but_not_ready(leaving, stuck):
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as http:
-        async with http.get(f"{leaving.relay.url}/readyz") as before:
+        async with http.get(f"{leaving.relay.operations_url}/readyz") as before:
             assert (before.status, await before.json()) == (
                 200,
-                {"status": "ok", "checks": {"draining": "no", "redis": "ok"}},
+                {"status": "ok", "checks": {"draining": "no", "redis": "ok", "tasks": "ok"}},
             )
         leaving.relay.begin_to_stop()
         await eventually(lambda: leaving.relay.worker.is_draining)
-        async with http.get(f"{leaving.relay.url}/readyz") as answer:
+        async with http.get(f"{leaving.relay.operations_url}/readyz") as answer:
             assert (answer.status, (await answer.json())["checks"]["draining"]) == (503, "yes")
 
 
@@ -195,7 +195,7 @@ async def test_a_worker_that_drains_without_connections_is_done_at_once(redis):
 @pytest.mark.slow
 async def test_f2_sigterm_drains_a_process_which_then_ends_well(relays_redis_url, integration_of):
     command = (sys.executable, "manage.py", "relay", "--port", "0")
-    environment = os.environ | {"REDIS_URL": relays_redis_url}
+    environment = os.environ | {"REDIS_URL": relays_redis_url, "FLOODGATE_OPERATIONS_PORT": "0"}
     process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment, stdout=PIPE)
     try:
         address = (await process.stdout.readline()).decode().split()[-1]

@@ -62,17 +62,6 @@ def ask(http, relay):
 
 
 @pytest.fixture
-def ask_operations(http, relay):
-    """Asks the relay's port for operations; gives status, headers and body."""
-
-    async def ask(path, method="GET", **options):
-        async with http.request(method, relay.operations_url + path, **options) as answer:
-            return answer.status, answer.headers, await answer.read()
-
-    return ask
-
-
-@pytest.fixture
 def ask_token(ask, web):
     """Asks the relay for a token, from web."""
 
@@ -89,49 +78,6 @@ async def test_a_relay_is_alive(ask):
     assert (headers["Content-Type"], headers["Cache-Control"]) == ("application/json", "no-store")
 
 
-async def test_a_relay_with_redis_is_ready(ask):
-    status, _, body = await ask("/readyz")
-
-    assert (status, json.loads(body)) == (
-        200,
-        {"status": "ok", "checks": {"draining": "no", "redis": "ok", "tasks": "ok"}},
-    )
-
-
-async def test_f7_a_relay_without_redis_is_alive_but_not_ready(ask):
-    with running_relay(f"redis://{HOST}:1/0") as relay:
-        alive, _, _ = await ask("/livez", at=relay)
-        status, _, body = await ask("/readyz", at=relay)
-
-    assert (alive, status) == (200, 503)
-    assert json.loads(body) == {
-        "status": "unavailable",
-        "checks": {"draining": "no", "redis": "ConnectionError", "tasks": "ok"},
-    }
-
-
-async def test_f7_a_relay_becomes_ready_once_redis_is_there(own_server, ask):
-    own_server.end()
-
-    with running_relay(own_server.url) as relay:
-        before, _, _ = await ask("/readyz", at=relay)
-        own_server.start()
-        after, _, _ = await ask("/readyz", at=relay)
-
-    assert (before, after) == (503, 200)
-
-
-async def test_metrics_are_prometheus_text_with_what_was_counted(ask, integration):
-    await integration.refusal("/v2/websocket/nowhere")
-
-    status, headers, body = await ask("/metrics")
-
-    tenant, client = integration.record.tenant_slug, integration.record.client_id
-    line = f'floodgate_handshakes_total{{client="{client}",result="channel_not_found",tenant="{tenant}"}} 1.0'
-    assert (status, headers["Content-Type"].partition(";")[0]) == (200, "text/plain")
-    assert line in body.decode().splitlines()
-
-
 async def test_a_slash_at_the_end_changes_nothing(ask):
     assert (await ask("/livez/"))[0] == 200
 
@@ -142,47 +88,21 @@ async def test_head_is_answered_without_a_body(ask):
     assert (status, headers["Content-Length"], body) == (200, "16", b"")
 
 
-@pytest.mark.parametrize("path", ["/", "/admin/", "/livez/deeper", "/oauth", "/oauth/token/more"])
-async def test_any_other_path_is_answered_404_with_what_there_is(ask, path):
+@pytest.mark.parametrize(
+    "path", ["/", "/admin/", "/livez/deeper", "/oauth", "/oauth/token/more", "/metrics", "/readyz"]
+)
+async def test_any_other_path_is_answered_404_with_what_there_is_and_without_a_name(ask, path):
     status, _, body = await ask(path)
 
     assert status == 404
-    assert "/oauth/token, /livez, /readyz and /metrics" in json.loads(body)["detail"]
+    assert json.loads(body) == {"detail": "The relay answers WebSocket paths, /oauth/token and /livez."}
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "FETCH"])
 async def test_any_other_method_is_answered_405_with_what_is_allowed(ask, method):
-    status, headers, _ = await ask("/readyz", method)
+    status, headers, _ = await ask("/livez", method)
 
     assert (status, headers["Allow"]) == (405, "GET, HEAD")
-
-
-async def test_the_port_for_operations_answers_health_and_metrics(ask_operations):
-    answers = [await ask_operations(path) for path in ("/livez", "/readyz", "/metrics")]
-
-    assert [status for status, _, _ in answers] == [200, 200, 200]
-    assert b"floodgate_build_info{" in answers[2][2]
-
-
-async def test_the_port_for_operations_answers_once_a_connection_so_that_nobody_stays_with_a_process_that_drains(
-    ask_operations,
-):
-    _, headers, _ = await ask_operations("/metrics")
-
-    assert headers["Connection"] == "close"
-
-
-@pytest.mark.parametrize("path", ["/", "/oauth/token", "/v2/websocket/crm"])
-async def test_the_port_for_operations_is_not_for_clients(ask_operations, path):
-    status, _, body = await ask_operations(path)
-
-    assert (status, "Clients connect to another" in json.loads(body)["detail"]) == (404, True)
-
-
-async def test_no_token_is_asked_for_at_the_port_for_operations(ask_operations, web):
-    status, headers, _ = await ask_operations("/oauth/token", "POST", data=FORM)
-
-    assert (status, headers["Allow"], web.heads) == (405, "GET, HEAD", [])
 
 
 async def test_a_token_request_is_answered_by_web(ask_token, web):

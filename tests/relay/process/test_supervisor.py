@@ -61,7 +61,7 @@ class Fleet:
 
             async def answers():
                 with suppress(aiohttp.ClientError):
-                    async with http.get(f"http://{HOST}:{self.port}/readyz") as answer:
+                    async with http.get(f"http://{HOST}:{self.operations_ports[0]}/readyz") as answer:
                         return answer.status == 200
 
             while not await answers():

@@ -5,8 +5,8 @@ import django
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from relay.telemetry.counters import Counters, Flow, ThrottleKey
-from relay.telemetry.metrics import CONTENT_TYPE, ProcessState, metrics_page
+from relay.telemetry.counters import HELD_BOUNDS_MS, Counters, Flow, ThrottleKey
+from relay.telemetry.metrics import CONTENT_TYPE, SLICE, ProcessState, metrics_parts
 from relay.throttle.policy import ZoneSource
 
 FLOW = Flow("acme", "crm-sync", "billing", "to_platform")
@@ -44,9 +44,13 @@ def counters():
     return counters
 
 
+def page_of(counters, state=STATE):
+    return b"".join(metrics_parts(counters, state)).decode()
+
+
 def samples_of(counters):
     """Values by name and the labels' values, as Prometheus reads them."""
-    families = text_string_to_metric_families(metrics_page(counters, STATE).decode())
+    families = text_string_to_metric_families(page_of(counters))
     return {
         (sample.name, *sorted(sample.labels.values())): sample.value for family in families for sample in family.samples
     }
@@ -99,7 +103,7 @@ def test_versions_are_shown(counters):
 
 
 def test_every_metric_is_told_what_it_means(counters):
-    for family in text_string_to_metric_families(metrics_page(counters, STATE).decode()):
+    for family in text_string_to_metric_families(page_of(counters)):
         assert family.name.startswith("floodgate_")
         assert family.documentation
 
@@ -134,7 +138,33 @@ def test_the_page_tells_how_the_process_is():
 def test_how_full_shared_zones_were_is_told_by_their_windows():
     state = replace(STATE, fullness={("t1", "tenant", "all", 10): 0.5})
 
-    page = metrics_page(Counters(), state).decode()
+    page = page_of(Counters(), state)
 
     labels = 'scope="tenant",tenant_id="t1",window_seconds="10",zone="all"'
     assert f"floodgate_shared_zone_admitted_ratio{{{labels}}} 0.5" in page
+
+
+def test_a_page_of_many_flows_comes_in_small_parts_that_hold_every_family_together():
+    counters = Counters()
+    for number in range(1_000):
+        counters.flow(Flow("acme", f"client-{number}", "billing", "to_platform")).messages = number
+
+    parts = list(metrics_parts(counters, STATE))
+
+    names = [line.split(" ")[2] for line in b"".join(parts).decode().splitlines() if line.startswith("# TYPE")]
+    assert len(names) == len(set(names))
+    assert max(part.count(b"\n") for part in parts) <= SLICE * (len(HELD_BOUNDS_MS) + 1) + 2
+    assert samples_of(counters)["floodgate_messages_total", "acme", "billing", "client-999", "to_platform"] == 999
+
+
+def test_what_is_counted_while_the_page_is_written_does_not_disturb_it():
+    counters = Counters()
+    for number in range(100):
+        counters.flow(Flow("acme", f"client-{number}", "billing", "to_platform"))
+        counters.open_connections["acme", f"client-{number}"] = 1
+    parts = metrics_parts(counters, STATE)
+
+    for number, _ in enumerate(parts):
+        counters.flow(Flow("acme", f"new-{number}", "billing", "to_platform"))
+        counters.open_connections["acme", f"new-{number}"] = 1
+        counters.handshakes["acme", f"new-{number}", "accepted"] = 1
