@@ -21,6 +21,7 @@ PROJECT_DIRECTORY = Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"  # the demo's log-ins are no secret: nobody else may reach it
 WEB_PORT, RELAY_PORT, OPERATIONS_PORT, SIMULATOR_PORT = 8000, 8001, 8011, 8100
 LARGEST_PORT = 65_535
+MOST_DIGITS = 18  # Python refuses to read thousands of digits
 MOST_WORKERS = 64  # more than any one machine has a use for
 CANNOT_START = 2
 OWN_STORE_PORT = "FLOODGATE_DEMO_STORE_PORT"  # set where the demo starts a Valkey of its own
@@ -119,7 +120,7 @@ def port(text: str) -> int:
     Raises:
         ArgumentTypeError: it is none.
     """
-    if not text.isdecimal() or not 1 <= int(text) <= LARGEST_PORT:
+    if not text.isdecimal() or len(text) > MOST_DIGITS or not 1 <= int(text) <= LARGEST_PORT:
         raise argparse.ArgumentTypeError(f"{text} is no port: it must be a whole number from 1 to {LARGEST_PORT}.")
     return int(text)
 
@@ -144,7 +145,7 @@ def wanted_workers(variables: Mapping[str, str]) -> int:
         ValueError: DEMO_WORKERS is no such number.
     """
     word = variables.get("DEMO_WORKERS", "") or "1"
-    if not (word.isascii() and word.isdecimal() and 1 <= int(word) <= MOST_WORKERS):
+    if not (word.isascii() and word.isdecimal() and len(word) <= MOST_DIGITS and 1 <= int(word) <= MOST_WORKERS):
         raise ValueError(f"DEMO_WORKERS is {word!r}, but must be a whole number from 1 to {MOST_WORKERS}.")
     return int(word)
 

@@ -8,6 +8,7 @@ from controlplane.simulation.faults import PolicyFaults
 from relay.throttle.policy import PolicyRefused, PolicySnapshot
 from tenants.models.policies import PolicyVersion, ThrottlePolicy, ThrottlePolicyQuerySet
 
+MOST_DIGITS = 9  # the database's whole numbers have no more
 FORMS = "Name a YAML or JSON file, or a stored policy: its id, or tenant/name, with @12 behind it for version 12."
 
 
@@ -22,7 +23,7 @@ def find_stored_policy(reference: str) -> PolicySnapshot:
     name, _, number = reference.rpartition("@") if "@" in reference else (reference, "", "")
     try:
         policy = _policies_called(name).first()
-        if policy is None or not ((number.isascii() and number.isdecimal()) or not number):
+        if policy is None or (number and not _is_number(number)):
             raise PolicyFaults([f"{reference}: there is no such file or policy. {FORMS}"])
         versions = PolicyVersion.objects.filter(policy=policy).prefetch_related("zones")
         version = versions.filter(number=int(number)).first() if number else versions.published().first()
@@ -41,6 +42,10 @@ def _policies_called(name: str) -> ThrottlePolicyQuerySet:
     except ValueError:
         tenant, _, policy = name.partition("/")
         return ThrottlePolicy.objects.filter(tenant__slug=tenant, name=policy)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS
 
 
 def _no_version(policy: ThrottlePolicy, number: str) -> str:

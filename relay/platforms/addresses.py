@@ -146,7 +146,7 @@ def _address_in(host: str) -> Address | None:
 
 
 def _name_in(host: str) -> str:
-    if not host.isascii() or not NAME.fullmatch(host.lower()) or len(host) > LONGEST_HOST:
+    if len(host) > LONGEST_HOST or not host.isascii() or not NAME.fullmatch(host.lower()):
         raise AddressRefused(
             "A host must be an IP address or a name of a-z, 0-9, - and _, with single dots between its parts and none"
             " at its end. Other letters are written in Punycode (xn--...)."

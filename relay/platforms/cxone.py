@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from relay.platforms.answers import TokenAnswerUnusable, TokenRequest, required
 from relay.platforms.tokens import basic_authorization
 
+LONGEST_URL = 2048  # characters
+
 
 def token_endpoint(discovery_body: bytes) -> str:
     """Find the token endpoint in the OpenID discovery document.
@@ -17,7 +19,7 @@ def token_endpoint(discovery_body: bytes) -> str:
         endpoint = json.loads(discovery_body)["token_endpoint"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise TokenAnswerUnusable("the discovery document has no token_endpoint") from error
-    if not isinstance(endpoint, str) or not endpoint.startswith(("https://", "http://")):
+    if not isinstance(endpoint, str) or not endpoint.startswith(("https://", "http://")) or len(endpoint) > LONGEST_URL:
         raise TokenAnswerUnusable("the discovery document's token_endpoint is no address")
     return endpoint
 

@@ -14,6 +14,7 @@ SHORTEST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 1.0, 3600.0
 EPOCH_SECONDS, EPOCH_MILLISECONDS = 10**9, 10**12
 WITHOUT_END_SECONDS = 600.0  # what we take for a token whose answer does not say
 LONGEST_LIFE_SECONDS = 366 * 86_400.0  # more is taken for this
+LONGEST_TOKEN = 16 * 1024  # characters; it goes into every handshake with the platform
 SENDABLE = re.compile(r"[!-~]+")  # what a header can carry of a token (RFC 6749, appendix A.12)
 
 
@@ -36,6 +37,8 @@ def read_token(body: bytes) -> PlatformToken:
     token = answer.get("access_token") if isinstance(answer, dict) else None
     if not isinstance(token, str) or not token:
         raise TokenAnswerUnusable("the answer has no access_token")
+    if len(token) > LONGEST_TOKEN:
+        raise TokenAnswerUnusable(f"the access_token is longer than {LONGEST_TOKEN} characters")
     if not SENDABLE.fullmatch(token):
         raise TokenAnswerUnusable("the access_token has characters that no header can carry")
     return PlatformToken(token, _life_seconds(answer.get("expires_in", WITHOUT_END_SECONDS)))

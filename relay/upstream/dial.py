@@ -7,6 +7,7 @@ from urllib.parse import quote
 import structlog
 
 from relay.platforms.answers import Refusal, refusal_of
+from relay.platforms.templates import filled
 from relay.protocol.denials import Denied, unavailable
 from relay.store.client_records import ChannelRecord
 from relay.upstream.link import Link, LinkFailed, LinkRefused, LinkTarget, open_link
@@ -66,8 +67,8 @@ async def _open(tokens: PlatformTokens, channel: ChannelRecord, offers: LinkTarg
 
 def _target(channel: ChannelRecord, offers: LinkTarget, token: str) -> LinkTarget:
     connection = channel.platform_connection
-    url = connection.socket_url.replace("{channel}", quote(channel.platform_channel, safe=""))
-    url = url.replace("{tenant}", quote(connection.platform_tenant, safe=""))
+    names = {"channel": channel.platform_channel, "tenant": connection.platform_tenant}
+    url = filled(connection.socket_url, {name: quote(value, safe="") for name, value in names.items()})
     if offers.query:
         url += ("&" if "?" in url else "?") + offers.query
     try:

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from relay.platforms.addresses import HTTP, WEBSOCKET, AddressRefused, Schemes
+from relay.platforms.templates import filled, refuse_other_braces
 from relay.store.client_records import Platform
 from tenants.models.visibility import OwnedQuerySet, refuse_other_tenants
 
@@ -36,6 +37,8 @@ GENESYS_REGIONS = (
 GENESYS_TOKEN_URL = "https://login.{region}/oauth/token"  # noqa: S105 - an address
 GENESYS_SOCKET_URL = "wss://webapis.{region}/v2/websocket/{channel}"
 CXONE_DISCOVERY_URL = "https://cxone.niceincontact.com/.well-known/openid-configuration"
+EXAMPLE = {"region": "region.example", "tenant": "tenant", "channel": "channel"}
+LONGEST_CERTIFICATE = 65_536  # characters: it goes into every client's record
 CXONE_SOCKET_URL = "wss://api.nice-incontact.com/realtime/{tenant}/{channel}"
 
 
@@ -62,10 +65,10 @@ def validate_socket_template(template: str) -> None:
         ValidationError: with what is allowed.
     """
     try:
-        address = template.format(region="region.example", tenant="tenant", channel="channel")
-    except (KeyError, IndexError, ValueError, AttributeError) as error:
-        raise ValidationError("Only {region}, {tenant} and {channel} can stand in the address.") from error
-    _refuse_where_no_platform_may_be(address, WEBSOCKET)
+        refuse_other_braces(template)
+    except AddressRefused as refusal:
+        raise ValidationError(str(refusal)) from refusal
+    _refuse_where_no_platform_may_be(filled(template, EXAMPLE), WEBSOCKET)
     if "{channel}" not in template:
         raise ValidationError("Write {channel} where the platform's channel belongs.")
 
@@ -156,6 +159,11 @@ class PlatformConnection(models.Model):
             ValidationError: with the field at fault.
         """
         refuse_other_tenants(self, self.tenant_id, "throttle_policy")
+        if len(self.ca_certificate) > LONGEST_CERTIFICATE:
+            sentence = (
+                f"The certificate is longer than {LONGEST_CERTIFICATE:,} characters. Paste the authority's alone."
+            )
+            raise ValidationError({"ca_certificate": sentence})
         if self.ca_certificate:
             try:
                 ssl.create_default_context(cadata=self.ca_certificate)
@@ -173,10 +181,14 @@ class PlatformConnection(models.Model):
         """Where tokens come from: its own address, or the platform's."""
         if self.token_url:
             return self.token_url
-        return CXONE_DISCOVERY_URL if self.platform == Platform.CXONE else GENESYS_TOKEN_URL.format(region=self.region)
+        return (
+            CXONE_DISCOVERY_URL
+            if self.platform == Platform.CXONE
+            else filled(GENESYS_TOKEN_URL, {"region": self.region})
+        )
 
     @property
     def effective_socket_url(self) -> str:
         """The template of its sockets' addresses, in which only {tenant} and {channel} are left open."""
         template = self.socket_url or (CXONE_SOCKET_URL if self.platform == Platform.CXONE else GENESYS_SOCKET_URL)
-        return template.replace("{region}", self.region)
+        return filled(template, {"region": self.region})

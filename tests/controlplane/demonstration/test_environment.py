@@ -90,7 +90,7 @@ def test_a_port_is_a_whole_number(text, number):
     assert port(text) == number
 
 
-@pytest.mark.parametrize("text", ["0", "65536", "-1", "http", ""])
+@pytest.mark.parametrize("text", ["0", "65536", "-1", "http", "", "9" * 5000])
 def test_what_is_no_port_is_refused(text):
     with pytest.raises(argparse.ArgumentTypeError, match="is no port"):
         port(text)
@@ -110,7 +110,7 @@ def test_there_is_one_relay_process_unless_more_are_wanted(word, wanted):
     assert wanted_workers({"DEMO_WORKERS": word}) == wanted
 
 
-@pytest.mark.parametrize("word", ["0", "65", "-1", "1.5", "many", "²"])
+@pytest.mark.parametrize("word", ["0", "65", "-1", "1.5", "many", "²", "9" * 5000])
 def test_what_is_no_number_of_relay_processes_is_refused(word):
     with pytest.raises(ValueError, match=f"DEMO_WORKERS is '{word}', but must be a whole number from 1 to 64"):
         wanted_workers({"DEMO_WORKERS": word})

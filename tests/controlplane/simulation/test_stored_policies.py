@@ -37,6 +37,7 @@ def test_a_draft_is_found_by_its_number(policy):
     [
         ("acme/Order events@3", "there is no version 3. There are 1, 2: add one, such as @1."),
         ("acme/Order events@x", "there is no such file or policy."),
+        (f"acme/Order events@{'9' * 5000}", "there is no such file or policy."),
         ("umbrella/Order events", "there is no such file or policy."),
         ("policy", "Name a YAML or JSON file, or a stored policy"),
     ],

@@ -40,7 +40,7 @@ def test_a_document_without_a_token_endpoint_is_refused(body):
         token_endpoint(body)
 
 
-@pytest.mark.parametrize("endpoint", [None, 7, [], "", "/auth/token", "ftp://cxone.example", "javascript:alert(1)"])
+@pytest.mark.parametrize("endpoint", [None, 7, [], "", "/auth/token", "ftp://cxone.example", "https://x/" + "x" * 2048])
 def test_a_token_endpoint_that_is_no_address_is_refused(endpoint):
     with pytest.raises(TokenAnswerUnusable, match="is no address"):
         token_endpoint(json.dumps({"token_endpoint": endpoint}).encode())

@@ -70,6 +70,11 @@ def test_a_token_that_no_header_can_carry_is_refused(token):
         read_token(answer(access_token=token))
 
 
+def test_a_token_that_is_too_long_for_a_header_is_refused():
+    with pytest.raises(TokenAnswerUnusable, match="longer than 16384"):
+        read_token(json.dumps({"access_token": "x" * 16_385}).encode())
+
+
 def test_a_refusal_never_shows_the_token():
     with pytest.raises(TokenAnswerUnusable) as refused:
         read_token(answer(access_token="s3cret", expires_in=-1))

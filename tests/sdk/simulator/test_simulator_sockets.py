@@ -33,7 +33,17 @@ async def test_cxone_s_socket_does_the_same(caller):
 
 @pytest.mark.parametrize(
     "message",
-    ["plain", "", "{}", '{"id"', '["id"]', '{"order": {"id": 1}}', b'{"id": 1}', ' {"id": 1}'],
+    [
+        "plain",
+        "",
+        "{}",
+        '{"id"',
+        '["id"]',
+        '{"order": {"id": 1}}',
+        b'{"id": 1}',
+        ' {"id": 1}',
+        '{"id": ' + "[" * 100_000,
+    ],
 )
 async def test_only_a_json_object_with_an_id_of_its_own_is_acknowledged(caller, message):
     socket = await caller.socket()

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import pytest
 from django.core.exceptions import ValidationError
 
@@ -111,6 +113,11 @@ def test_it_leads_to_the_platforms_own_addresses_or_to_its_own(values, token_url
         ("socket_url", "wss://host/fixed"),
         ("socket_url", "wss://host/{channel}/{secret}"),
         ("socket_url", "wss://host/{channel.__class__}"),
+        ("socket_url", "wss://host/{{channel}}"),
+        ("socket_url", "wss://{channel}/"),
+        ("socket_url", "wss://{tenant}.example/{channel}"),
+        ("socket_url", "wss://host/{channel}" + "x" * 481),
+        ("token_url", "https://host/" + "x" * 488),
         ("socket_url", "wss://host/{channel"),
         ("socket_url", "wss://host:99999/{channel}"),
         ("socket_url", "wss://a..b/{channel}"),
@@ -135,6 +142,21 @@ def test_what_makes_no_sense_is_refused_at_its_field(field, value, acme, alice):
         create(acme, alice, **{field: value})
 
     assert field in refusal.value.message_dict
+
+
+def test_b10_an_address_allocates_no_more_than_its_own_length(acme, alice):
+    tracemalloc.start()
+    with pytest.raises(ValidationError, match=r"Only \{region\}, \{tenant\} and \{channel\}"):
+        create(acme, alice, socket_url="wss://host/{channel}{tenant:>50000000}")
+
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5_000_000
+
+
+def test_b10_a_certificate_has_a_length_limit(acme, alice):
+    with pytest.raises(ValidationError, match="longer than 65,536 characters"):
+        create(acme, alice, ca_certificate="x" * 65_537)
 
 
 def test_s12_a_refused_address_tells_why_and_who_can_allow_it(acme, alice):

@@ -60,7 +60,7 @@ async def test_all_faults_can_be_deleted_at_once(caller):
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-@pytest.mark.parametrize("fault_id", ["7", "seven"])
+@pytest.mark.parametrize("fault_id", ["7", "seven", "9" * 5000])
 async def test_a_fault_that_does_not_exist_is_404(caller, method, fault_id):
     response = await caller.call(method, f"/control/faults/{fault_id}")
 

@@ -10,6 +10,7 @@ from floodgate_simulator.control.fields import FieldTypes, read_fields
 from floodgate_simulator.entry.guard import SIMULATION
 from floodgate_simulator.faults.fault import Fault
 
+MOST_DIGITS = 18
 FIELDS: FieldTypes = {
     "kind": str,
     "target": str,
@@ -60,7 +61,7 @@ async def delete_faults(request: web.Request) -> web.StreamResponse:
 async def show_fault(request: web.Request) -> web.StreamResponse:
     """One fault and its state."""
     fault_id = request.match_info["id"]
-    ordered = request.app[SIMULATION].faults.find(int(fault_id)) if fault_id.isdecimal() else None
+    ordered = request.app[SIMULATION].faults.find(int(fault_id)) if _is_number(fault_id) else None
     if ordered is None:
         return not_found(f"Fault {fault_id}")
     return web.json_response(ordered.as_json(unix_now()))
@@ -70,7 +71,12 @@ async def delete_fault(request: web.Request) -> web.StreamResponse:
     """Delete one; what hangs by it goes on."""
     simulation = request.app[SIMULATION]
     fault_id = request.match_info["id"]
-    if not fault_id.isdecimal() or not simulation.faults.remove(int(fault_id)):
+    if not _is_number(fault_id) or not simulation.faults.remove(int(fault_id)):
         return not_found(f"Fault {fault_id}")
     simulation.read_as_ordered()
     return web.json_response({"deleted": 1})
+
+
+def _is_number(fault_id: str) -> bool:
+    """Tell whether ``int`` takes it: Python refuses thousands of digits."""
+    return fault_id.isdecimal() and len(fault_id) <= MOST_DIGITS

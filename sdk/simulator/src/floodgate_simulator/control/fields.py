@@ -25,7 +25,7 @@ async def read_fields(request: web.Request, types: FieldTypes, required: tuple[s
     text = await request.text()
     try:
         fields = json.loads(text) if text.strip() else {}
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise ValueError(f"The body is not JSON: {problem}.") from None
     if not isinstance(fields, dict):
         raise ValueError("The body must be a JSON object.")

@@ -13,6 +13,6 @@ async def read_form(request: web.Request) -> dict[str, str]:
         return dict(parse_qsl(text, keep_blank_values=True))
     try:
         fields = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return {str(name): str(value) for name, value in fields.items()} if isinstance(fields, dict) else {}

@@ -35,7 +35,7 @@ def acknowledgement(message: Message) -> Message | None:
         return None
     try:
         told = json.loads(message.payload)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if "id" not in told:
         return None
