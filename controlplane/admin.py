@@ -13,11 +13,16 @@ from tenants.admin.pages import ActionPages
 from tenants.admin.rendering import moment
 from tenants.models.channels import Channel
 from tenants.models.clients import OAuthClient
-from tenants.models.platform_connections import PlatformConnection
+from tenants.models.platform_connections import CredentialState, PlatformConnection
 from tenants.models.policies import PolicyVersion
 from tenants.models.tenants import Tenant
 
 LATEST = 8
+NEEDED = {
+    CredentialState.MISSING: "has no credential",
+    CredentialState.BOUND_ELSEWHERE: "leads elsewhere since its credential was entered",
+    CredentialState.UNREADABLE: "has a credential that no key opens",
+}
 OURS = {"tenants", "relay", "auditlog"}
 
 for model in [model for model in admin.site._registry if model._meta.app_label not in OURS]:  # noqa: SLF001 - Django has no other list
@@ -85,11 +90,12 @@ def _cards() -> list[dict[str, object]]:
 
 def _waiting() -> list[dict[str, str]]:
     """What somebody has to do, each with the page to do it on."""
-    without_credential = PlatformConnection.objects.filter(encrypted_credential="", is_active=True)
+    connections = PlatformConnection.objects.filter(is_active=True).select_related("tenant")
     drafts = PolicyVersion.objects.filter(state=PolicyVersion.State.DRAFT).select_related("policy__tenant")
     found = [
-        (f"{connection.tenant}: {connection} has no credential, so none of its channels works.", connection)
-        for connection in without_credential.select_related("tenant")
+        (f"{connection.tenant}: {connection} {NEEDED[state]}, so none of its channels works.", connection)
+        for connection in connections
+        if (state := connection.credential_state) in NEEDED
     ]
     begun = [(f"{draft.policy.tenant}: {draft} waits to be published.", draft) for draft in drafts]
     return [

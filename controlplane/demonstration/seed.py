@@ -72,7 +72,8 @@ class TenantSeed:
                 socket_url=addresses["socket_url"],
             )
         if addresses != {"token_url": found.token_url, "socket_url": found.socket_url}:
-            return change_platform_connection(found, addresses, acting_user=self._acting_user)
+            credential = PLATFORM_CREDENTIALS[self._part.platform]  # it was entered for the former addresses
+            return change_platform_connection(found, addresses, acting_user=self._acting_user, credential=credential)
         return found
 
     def _policy(self, tenant: Tenant, name: str, limit: Limit) -> ThrottlePolicy:

@@ -172,15 +172,7 @@ class AddressRules:
         Raises:
             AddressRefused: its form, scheme, host or port is not allowed.
         """
-        parts = URL.fullmatch(url)
-        scheme = parts["scheme"].lower() if parts else ""
-        if parts is None or scheme not in schemes:
-            raise AddressRefused(f"The address must begin with {schemes.secure}:// and a host.")
-        if parts["fragment"]:
-            raise AddressRefused("The address must not contain #.")
-        if "@" in parts["authority"]:
-            raise AddressRefused("The address must not contain a user name or a password.")
-        endpoint = _endpoint(parts["authority"], is_secure=scheme == schemes.secure)
+        endpoint = _endpoint_of(url, schemes)
         if endpoint.host not in self.private_hosts:
             self._refuse_unusual(endpoint, schemes)
         return endpoint
@@ -207,6 +199,28 @@ class AddressRules:
             raise AddressRefused(f"The port must be {ports}. FLOODGATE_PLATFORM_PORTS lists what is allowed.")
         if endpoint.is_address:
             self.judge(endpoint.host, (endpoint.host,))
+
+
+def origin(url: str, schemes: Schemes) -> str:
+    """Scheme, host and port of a URL in one spelling, such as ``https://host``; whether it may be used is not judged.
+
+    Raises:
+        AddressRefused: it is no address.
+    """
+    endpoint = _endpoint_of(url, schemes)
+    return f"{schemes.secure if endpoint.is_secure else schemes.plain}://{endpoint.host_header}"
+
+
+def _endpoint_of(url: str, schemes: Schemes) -> Endpoint:
+    parts = URL.fullmatch(url)
+    scheme = parts["scheme"].lower() if parts else ""
+    if parts is None or scheme not in schemes:
+        raise AddressRefused(f"The address must begin with {schemes.secure}:// and a host.")
+    if parts["fragment"]:
+        raise AddressRefused("The address must not contain #.")
+    if "@" in parts["authority"]:
+        raise AddressRefused("The address must not contain a user name or a password.")
+    return _endpoint(parts["authority"], is_secure=scheme == schemes.secure)
 
 
 def _usual_port(*, is_secure: bool) -> int:

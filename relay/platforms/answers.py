@@ -36,6 +36,7 @@ class Refusal(StrEnum):
     CREDENTIAL = "credential"  # our token is wrong, has ended or was revoked
     THROTTLED = "throttled"
     UNAVAILABLE = "unavailable"
+    NOT_SENT = "not_sent"  # ours: the credential is missing, unreadable, or was entered for other hosts
     OTHER = "other"
 
 

@@ -4,16 +4,17 @@ import json
 from collections.abc import Mapping
 
 from relay.platforms.answers import TokenAnswerUnusable, TokenRequest, required
+from relay.platforms.binding import refuse_foreign_endpoint
 from relay.platforms.tokens import basic_authorization
 
 LONGEST_URL = 2048  # characters
 
 
-def token_endpoint(discovery_body: bytes) -> str:
-    """Find the token endpoint in the OpenID discovery document.
+def token_endpoint(discovery_body: bytes, discovery_url: str) -> str:
+    """Find the token endpoint in the OpenID discovery document that came from ``discovery_url``.
 
     Raises:
-        TokenAnswerUnusable: the document names none.
+        TokenAnswerUnusable: the document names none, or one where the credential must not go.
     """
     try:
         endpoint = json.loads(discovery_body)["token_endpoint"]
@@ -21,6 +22,7 @@ def token_endpoint(discovery_body: bytes) -> str:
         raise TokenAnswerUnusable("the discovery document has no token_endpoint") from error
     if not isinstance(endpoint, str) or not endpoint.startswith(("https://", "http://")) or len(endpoint) > LONGEST_URL:
         raise TokenAnswerUnusable("the discovery document's token_endpoint is no address")
+    refuse_foreign_endpoint(endpoint, discovery_url)
     return endpoint
 
 

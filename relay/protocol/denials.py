@@ -158,6 +158,15 @@ def platform_refused(detail: str) -> Denial:
     return Denial(502, "platform_refused", detail)
 
 
+def credential_needed() -> Denial:
+    """502: there is no credential that may be sent to the platform; the relay's log says which hosts differ."""
+    detail = (
+        "The platform connection needs its credential entered anew: it has none, its address changed since, or no key"
+        " opens it. An owner can enter it under Platform connections."
+    )
+    return Denial(502, "platform_credential_needed", detail)
+
+
 def unavailable(code: str, detail: str, retry_after_seconds: int) -> Denial:
     """503 with a time to come back: the platform or the relay can't serve now."""
     return Denial(503, code, detail, (("retry-after", str(_believable(retry_after_seconds))),))

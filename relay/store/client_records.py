@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 from enum import StrEnum
+from urllib.parse import quote
 
 import msgspec
 import redis.asyncio
 
+from relay.platforms.templates import filled
 from relay.store import keys
 from relay.store.pool import answer_to, blocking
 from relay.throttle.fairness import Priority
@@ -47,6 +49,13 @@ class ChannelRecord(msgspec.Struct, frozen=True, kw_only=True):
     platform_connection: PlatformConnectionRecord
     priority: Priority = Priority.NORMAL
     policies: tuple[PolicySnapshot, ...] = ()
+
+    @property
+    def socket_url(self) -> str:
+        """Where its sockets lead on the platform."""
+        names = {"channel": self.platform_channel, "tenant": self.platform_connection.platform_tenant}
+        values = {name: quote(value, safe="") for name, value in names.items()}
+        return filled(self.platform_connection.socket_url, values)
 
 
 class ClientRecord(msgspec.Struct, frozen=True, kw_only=True):

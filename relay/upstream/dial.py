@@ -2,12 +2,10 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from urllib.parse import quote
 
 import structlog
 
 from relay.platforms.answers import Refusal, refusal_of
-from relay.platforms.templates import filled
 from relay.protocol.denials import Denied, unavailable
 from relay.store.client_records import ChannelRecord
 from relay.upstream.link import Link, LinkFailed, LinkRefused, LinkTarget, open_link
@@ -67,8 +65,7 @@ async def _open(tokens: PlatformTokens, channel: ChannelRecord, offers: LinkTarg
 
 def _target(channel: ChannelRecord, offers: LinkTarget, token: str) -> LinkTarget:
     connection = channel.platform_connection
-    names = {"channel": channel.platform_channel, "tenant": connection.platform_tenant}
-    url = filled(connection.socket_url, {name: quote(value, safe="") for name, value in names.items()})
+    url = channel.socket_url
     if offers.query:
         url += ("&" if "?" in url else "?") + offers.query
     try:

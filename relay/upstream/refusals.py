@@ -5,7 +5,7 @@ import time
 
 from relay.platforms.answers import Refusal, refusal_of
 from relay.platforms.tokens import retry_after_seconds
-from relay.protocol.denials import Denial, platform_busy, platform_refused, unavailable, varied
+from relay.protocol.denials import Denial, credential_needed, platform_busy, platform_refused, unavailable, varied
 from relay.upstream.link import LinkFailed, LinkRefused
 from relay.upstream.token_requests import TokenUnavailable
 
@@ -33,6 +33,8 @@ def _refused(refusal: Refusal, what: str, asked_seconds: float | None, spread_se
         return platform_busy(seconds)
     if refusal is Refusal.UNAVAILABLE:
         return unavailable("platform_unavailable", f"The platform can't serve now ({what}).", seconds)
+    if refusal is Refusal.NOT_SENT:
+        return credential_needed()
     if refusal is Refusal.CREDENTIAL:
         advice = "An owner can renew it under Platform connections."
         return platform_refused(f"The platform does not accept the tenant's credential ({what}). {advice}")

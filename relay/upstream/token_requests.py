@@ -22,7 +22,7 @@ from relay.store.client_records import Platform, PlatformConnectionRecord
 from relay.upstream.platform_http import PlatformHttp
 from relay.upstream.resolver import NoAddress, Resolver
 from relay.upstream.tls import CertificateUnusable, tls_context
-from tenants.encryption import CredentialUnreadable, decrypt_credential
+from tenants.encryption import CredentialUnusable, decrypt_credential
 
 REQUEST_SECONDS = 10.0
 LARGEST_ANSWER_BYTES = 1024 * 1024
@@ -51,7 +51,9 @@ async def request_token(
             return await _request(http, resolver, connection)
     except CredentialIncomplete as error:
         raise TokenUnavailable(str(error), refusal=Refusal.CREDENTIAL) from error
-    except (TokenAnswerUnusable, CredentialUnreadable, CertificateUnusable) as error:
+    except CredentialUnusable as error:
+        raise TokenUnavailable(str(error), refusal=Refusal.NOT_SENT) from error
+    except (TokenAnswerUnusable, CertificateUnusable) as error:
         raise TokenUnavailable(str(error), refusal=Refusal.OTHER) from error
     except NoAddress as error:
         raise TokenUnavailable(f"no token endpoint: {error}", refusal=Refusal.UNAVAILABLE) from error
@@ -63,11 +65,12 @@ async def request_token(
 async def _request(
     http: aiohttp.ClientSession, resolver: Resolver, connection: PlatformConnectionRecord
 ) -> PlatformToken:
-    credential = msgspec.structs.asdict(decrypt_credential(connection.encrypted_credential))
+    leads_to = connection.token_url, connection.socket_url
+    credential = msgspec.structs.asdict(decrypt_credential(connection.encrypted_credential, leads_to))
     platform = PlatformHttp(http, resolver, tls_context(connection.ca_certificate))
     if connection.platform is Platform.CXONE:
         document = await _read(await platform.get(connection.token_url))
-        request = cxone.token_request(cxone.token_endpoint(document), credential)
+        request = cxone.token_request(cxone.token_endpoint(document, connection.token_url), credential)
     else:
         request = genesys.token_request(connection.token_url, credential)
     return read_token(await _read(await platform.post(request)))

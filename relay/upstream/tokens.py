@@ -28,6 +28,7 @@ class Source(NamedTuple):
     connection_id: str
     platform: Platform
     token_url: str
+    socket_url: str  # a token must not go where its credential was not entered for
     encrypted_credential: str
     ca_certificate: str
 
@@ -38,6 +39,7 @@ class Source(NamedTuple):
             connection.id,
             connection.platform,
             connection.token_url,
+            connection.socket_url,
             connection.encrypted_credential,
             connection.ca_certificate,
         )

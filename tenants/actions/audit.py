@@ -36,6 +36,7 @@ class AuditEvent(StrEnum):
     PLATFORM_CONNECTION_CHANGED = "platform_connection_changed"
     PLATFORM_CONNECTION_DELETED = "platform_connection_deleted"
     CREDENTIAL_SET = "credential_set"
+    CREDENTIALS_ENCRYPTED_ANEW = "credentials_encrypted_anew"
     CHANNEL_CREATED = "channel_created"
     CHANNEL_CHANGED = "channel_changed"
     CHANNEL_DELETED = "channel_deleted"

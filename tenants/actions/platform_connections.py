@@ -8,7 +8,7 @@ from django.db import transaction
 
 from tenants.actions.audit import AuditEvent, record
 from tenants.actions.changes import change_fields, locked, refuse_other_fields
-from tenants.encryption import PlatformCredential, encrypt_anew, encrypt_credential
+from tenants.encryption import CredentialUnusable, PlatformCredential, encrypt_credential
 from tenants.models.members import User
 from tenants.models.platform_connections import PlatformConnection
 from tenants.models.policies import ThrottlePolicy
@@ -46,24 +46,36 @@ def create_platform_connection(
         ValidationError: the name is taken, or a value makes no sense.
     """
     connection = PlatformConnection(tenant=tenant)
-    if credential:
-        connection.encrypted_credential = encrypt_credential(credential)
     change_fields(connection, values)
+    if credential:
+        _store(connection, credential)
     return _told(AuditEvent.PLATFORM_CONNECTION_CREATED, connection, acting_user, {})
 
 
 @transaction.atomic
 def change_platform_connection(
-    connection: PlatformConnection, values: Mapping[str, object], *, acting_user: User
+    connection: PlatformConnection,
+    values: Mapping[str, object],
+    *,
+    acting_user: User,
+    credential: PlatformCredential | None = None,
 ) -> PlatformConnection:
     """Change where a platform connection leads, whether it is used, and its limits, within a second.
+
+    A credential is bound to the hosts that it was entered for. Where they change, relays send it nowhere until it is
+    entered anew: here as ``credential``, or by ``set_credential``.
 
     Raises:
         ValidationError: the platform connection makes no sense with them.
     """
     refuse_other_fields(values, PlatformConnectionFields)
     connection = locked(PlatformConnection.objects, connection)
+    before = connection.credential_state
     changes = change_fields(connection, values)
+    if credential:
+        changes |= _store(connection, credential)
+    elif connection.credential_state != before:
+        changes["credential"] = (before, connection.credential_state)
     return _told(AuditEvent.PLATFORM_CONNECTION_CHANGED, connection, acting_user, changes)
 
 
@@ -71,27 +83,14 @@ def change_platform_connection(
 def set_credential(
     connection: PlatformConnection, credential: PlatformCredential, *, acting_user: User
 ) -> PlatformConnection:
-    """Store another credential, encrypted; the former one is gone."""
-    connection = locked(PlatformConnection.objects, connection)
-    connection.encrypted_credential = encrypt_credential(credential)
-    connection.save()
-    changes = {"credential": ("", f"client id {credential.client_id}")}
-    return _told(AuditEvent.CREDENTIAL_SET, connection, acting_user, changes)
-
-
-@transaction.atomic
-def encrypt_credential_anew(connection: PlatformConnection) -> PlatformConnection:
-    """Put the credential under the first key, so that a former key can be taken away. Says nothing new, so no entry.
+    """Store another credential, encrypted and bound to the present hosts; the former one is gone.
 
     Raises:
-        CredentialUnreadable: no key opens it.
+        ValidationError: it is longer than any platform's, or the platform connection leads nowhere.
     """
     connection = locked(PlatformConnection.objects, connection)
-    if connection.has_credential:
-        connection.encrypted_credential = encrypt_anew(connection.encrypted_credential)
-        connection.save()
-        publish_on_commit(connection.tenant_id)
-    return connection
+    changes = _store(connection, credential)
+    return _told(AuditEvent.CREDENTIAL_SET, connection, acting_user, changes)
 
 
 @transaction.atomic
@@ -106,6 +105,16 @@ def delete_platform_connection(connection: PlatformConnection, *, acting_user: U
         raise ValidationError(IN_USE)
     _told(AuditEvent.PLATFORM_CONNECTION_DELETED, connection, acting_user, {"name": (connection.name, "")})
     connection.delete()
+
+
+def _store(connection: PlatformConnection, credential: PlatformCredential) -> dict[str, tuple[str, str]]:
+    """Store a credential, and say so without its secret."""
+    try:
+        connection.encrypted_credential = encrypt_credential(credential, connection.leads_to)
+    except CredentialUnusable as refusal:
+        raise ValidationError(str(refusal)) from refusal
+    connection.save()
+    return {"credential": ("", f"client id {credential.client_id}")}
 
 
 def _told(

@@ -2,6 +2,7 @@
 
 import ssl
 import uuid
+from enum import StrEnum
 from typing import ClassVar
 
 from django.conf import settings
@@ -11,6 +12,7 @@ from django.db import models
 from relay.platforms.addresses import HTTP, WEBSOCKET, AddressRefused, Schemes
 from relay.platforms.templates import filled, refuse_other_braces
 from relay.store.client_records import Platform
+from tenants.encryption import CredentialUnreadable, CredentialUnusable, decrypt_credential
 from tenants.models.visibility import OwnedQuerySet, refuse_other_tenants
 
 # Genesys' regions by their domain: relay/platforms builds hosts such as login.<domain> from it.
@@ -71,6 +73,15 @@ def validate_socket_template(template: str) -> None:
     _refuse_where_no_platform_may_be(filled(template, EXAMPLE), WEBSOCKET)
     if "{channel}" not in template:
         raise ValidationError("Write {channel} where the platform's channel belongs.")
+
+
+class CredentialState(StrEnum):
+    """What can be told of a credential without showing it."""
+
+    STORED = "Stored, encrypted"
+    MISSING = "Missing"
+    BOUND_ELSEWHERE = "Enter anew: the address changed"
+    UNREADABLE = "Enter anew: no key opens it"
 
 
 class PlatformConnectionQuerySet(OwnedQuerySet["PlatformConnection"]):
@@ -172,9 +183,22 @@ class PlatformConnection(models.Model):
                 raise ValidationError({"ca_certificate": sentence}) from error
 
     @property
-    def has_credential(self) -> bool:
-        """Tell whether a credential is stored."""
-        return bool(self.encrypted_credential)
+    def leads_to(self) -> tuple[str, str]:
+        """The addresses for whose hosts a credential is entered."""
+        return self.effective_token_url, self.effective_socket_url
+
+    @property
+    def credential_state(self) -> CredentialState:
+        """Whether the credential can be sent, as a relay would decide."""
+        if not self.encrypted_credential:
+            return CredentialState.MISSING
+        try:
+            decrypt_credential(self.encrypted_credential, self.leads_to)
+        except CredentialUnreadable:
+            return CredentialState.UNREADABLE
+        except CredentialUnusable:
+            return CredentialState.BOUND_ELSEWHERE
+        return CredentialState.STORED
 
     @property
     def effective_token_url(self) -> str:

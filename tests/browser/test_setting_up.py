@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Error, expect
 
 from tenants.models.channels import Channel
-from tenants.models.platform_connections import PlatformConnection
+from tenants.models.platform_connections import CredentialState, PlatformConnection
 from tenants.models.tenants import Tenant
 from tests.browser.addresses import form_for, list_of, page_of
 from tests.browser.forms import field, save
@@ -68,7 +68,7 @@ def test_a_platform_connections_credential_goes_in_and_is_never_shown_again(admi
     admin.get_by_role("button", name="Store the credential").click()
 
     expect(admin.get_by_text("Stored, encrypted")).to_be_visible()
-    assert PlatformConnection.objects.get().has_credential
+    assert PlatformConnection.objects.get().credential_state is CredentialState.STORED
     for button in ("change", "set-credential"):
         admin.goto(page_of(PlatformConnection.objects.get(), button))
         assert PLATFORM_SECRET not in admin.content()

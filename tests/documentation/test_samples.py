@@ -61,9 +61,9 @@ def test_adding_a_platform_connection_leaves_a_channel_and_a_client_that_may_use
     entered("add-a-platform-connection")
 
     initech = Tenant.objects.get(slug="initech")
-    assert {row.name: row.has_credential for row in initech.platform_connections.all()} == {
-        "Genesys production": True,
-        "CXone production": True,
+    assert {row.name: row.credential_state for row in initech.platform_connections.all()} == {
+        "Genesys production": "Stored, encrypted",
+        "CXone production": "Stored, encrypted",
     }
     assert [channel.name for channel in initech.clients.get(name="crm-sync").channels.all()] == ["crm"]
 

@@ -65,7 +65,9 @@ def made(root, platform_of, faults_redis_url):
         name="orders",
         platform_connection__token_url=f"http://127.0.0.1:{platform}/oauth/token",
         platform_connection__socket_url=f"ws://127.0.0.1:{platform}/v2/websocket/{{channel}}",
-        platform_connection__encrypted_credential=records.platform_connection("http://x").encrypted_credential,
+        platform_connection__encrypted_credential=records.platform_connection(
+            f"http://127.0.0.1:{platform}"
+        ).encrypted_credential,
     )
     ClientFactory.create(tenant=policy.tenant, throttle_policy=policy).channels.add(channel)
     publish_version(set_zones(create_draft(policy, acting_user=root), [FLOWING], acting_user=root), acting_user=root)

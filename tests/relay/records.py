@@ -1,9 +1,11 @@
 """Client records as tenants' actions write them, made without a database: name only what matters to the test."""
 
 import time
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 from django.conf import settings
 from joserfc import jwt
 from joserfc.jwk import RSAKey
@@ -11,7 +13,7 @@ from joserfc.jwk import RSAKey
 from relay.gateway.authentication import ALGORITHM, AUDIENCE, TOKEN_TYPE
 from relay.store.client_records import ChannelRecord, ClientRecord, Platform, PlatformConnectionRecord
 from relay.throttle.policy import SECOND_NS, PolicySnapshot, ZonePolicy
-from tenants.encryption import PlatformCredential, encrypt_credential
+from tenants.encryption import CredentialUnusable, PlatformCredential, encrypt_credential
 
 CREDENTIAL = PlatformCredential(client_id="demo-genesys", client_secret="demo-genesys-secret")  # noqa: S106
 CHANNELS = ("echo", "orders", "push")  # the simulator behaves by these names
@@ -32,6 +34,7 @@ def hourly(passing: int, **changes: object) -> ZonePolicy:
 
 def platform_connection(platform_url: str, **changes: object) -> PlatformConnectionRecord:
     """An account on a platform at ``http://...`` or ``https://...``."""
+    platform_url = platform_url or "http://127.0.0.1:1"
     fields: dict[str, Any] = {
         "id": str(uuid4()),
         "name": "Genesys",
@@ -40,10 +43,24 @@ def platform_connection(platform_url: str, **changes: object) -> PlatformConnect
         "token_url": f"{platform_url}/oauth/token",
         "socket_url": f"ws{platform_url.removeprefix('http')}/v2/websocket/{{channel}}",
         "platform_tenant": "",
-        "encrypted_credential": encrypt_credential(CREDENTIAL),
+        "encrypted_credential": "",
         "ca_certificate": "",
     }
-    return PlatformConnectionRecord(**(fields | changes))
+    connection = PlatformConnectionRecord(**(fields | changes))
+    return connection if "encrypted_credential" in changes else with_credential(connection, CREDENTIAL)
+
+
+def leading_to(connection: PlatformConnectionRecord, **addresses: str) -> PlatformConnectionRecord:
+    """The same account at other addresses, for which its credential was entered anew."""
+    return with_credential(msgspec.structs.replace(connection, encrypted_credential="", **addresses), CREDENTIAL)
+
+
+def with_credential(connection: PlatformConnectionRecord, credential: PlatformCredential) -> PlatformConnectionRecord:
+    """The same account with a credential that was entered for where it leads."""
+    with suppress(CredentialUnusable):  # tests lead to what is no address, too
+        encrypted = encrypt_credential(credential, (connection.token_url, connection.socket_url))
+        return msgspec.structs.replace(connection, encrypted_credential=encrypted)
+    return connection
 
 
 def channel(connection: PlatformConnectionRecord, name: str = "echo", **changes: object) -> ChannelRecord:

@@ -49,6 +49,13 @@ class MemberFactory(DjangoModelFactory[Member]):
     role = Member.Role.OWNER
 
 
+def _bound(fields: object) -> str:
+    """``CREDENTIAL`` as somebody would enter it for a platform connection with these fields."""
+    names = ("platform", "region", "token_url", "socket_url")
+    values = {name: value for name in names if (value := getattr(fields, name, None)) is not None}
+    return encrypt_credential(CREDENTIAL, PlatformConnection(**values).leads_to)
+
+
 class PlatformConnectionFactory(DjangoModelFactory[PlatformConnection]):
     """An account on Genesys, with a credential."""
 
@@ -59,7 +66,7 @@ class PlatformConnectionFactory(DjangoModelFactory[PlatformConnection]):
     name = factory.Sequence(lambda number: f"Genesys {number}")
     platform = "genesys"
     region = "mypurecloud.ie"
-    encrypted_credential = factory.LazyFunction(lambda: encrypt_credential(CREDENTIAL))
+    encrypted_credential = factory.LazyAttribute(_bound)
 
 
 class ChannelFactory(DjangoModelFactory[Channel]):

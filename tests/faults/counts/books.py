@@ -12,7 +12,7 @@ from django.db.models import Sum
 
 from relay.models.rollups import Granularity, TrafficRollup
 from relay.store.client_records import ClientRecord, replace_records
-from tenants.encryption import PlatformCredential, encrypt_credential
+from tenants.encryption import PlatformCredential
 from tests.faults.counts.sender import CLOSE, HEADER_BYTES
 from tests.relay import records
 
@@ -89,7 +89,7 @@ def _client(port: int, tenant_slug: str, tenant_id: str) -> ClientRecord:
     told = {"platform": "genesys", "client_id": client_id, "client_secret": credential.client_secret}
     request = urllib.request.Request(f"{url}/control/credentials", json.dumps(told).encode())  # noqa: S310 - http, above
     with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS):  # noqa: S310 - as above
-        account = records.platform_connection(url, encrypted_credential=encrypt_credential(credential))
+        account = records.with_credential(records.platform_connection(url), credential)
     changes = {"client_id": client_id, "tenant_id": tenant_id, "tenant_slug": tenant_slug}
     return records.client(account, channels=tuple(records.channel(account, name) for name in CHANNELS), **changes)
 

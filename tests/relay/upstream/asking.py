@@ -9,7 +9,6 @@ from floodgate_simulator.faults.schedule import OrderedFault
 from relay.store.client_records import PlatformConnectionRecord
 from relay.upstream.token_requests import TokenUnavailable
 from relay.upstream.tokens import PlatformTokens
-from tenants.encryption import encrypt_credential
 from tests.relay import records
 from tests.relay.integration import Unchecked
 
@@ -29,7 +28,7 @@ ANSWERS_THAT_ARE_NONE = {
 def with_credential(connection: PlatformConnectionRecord, **parts: str) -> PlatformConnectionRecord:
     """The same account with another credential."""
     changed = msgspec.structs.replace(records.CREDENTIAL, **parts)
-    return msgspec.structs.replace(connection, encrypted_credential=encrypt_credential(changed))
+    return records.with_credential(connection, changed)
 
 
 def order(simulator: Simulator, kind: Kind = "status", **fields: Unchecked) -> OrderedFault:

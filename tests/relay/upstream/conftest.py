@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from relay.store.client_records import Platform
 from relay.upstream.tokens import PlatformTokens
-from tenants.encryption import PlatformCredential, encrypt_credential
+from tenants.encryption import PlatformCredential
 from tests.relay import records
 from tests.relay.upstream.raw_endpoint import raw_endpoint
 
@@ -38,14 +38,14 @@ def genesys(simulator):
 @pytest.fixture
 def cxone(simulator):
     """An account on the simulated CXone."""
-    return records.platform_connection(
+    account = records.platform_connection(
         simulator.url,
         platform=Platform.CXONE,
         token_url=f"{simulator.url}/.well-known/openid-configuration",
         socket_url=f"{simulator.ws_url}/realtime/{{tenant}}/{{channel}}",
         platform_tenant="t-1",
-        encrypted_credential=encrypt_credential(CXONE_CREDENTIAL),
     )
+    return records.with_credential(account, CXONE_CREDENTIAL)
 
 
 @pytest_asyncio.fixture

@@ -191,7 +191,7 @@ async def test_a_platform_that_cuts_the_connection_is_503(denial, genesys, simul
 
 async def test_f29_a_platform_that_is_not_there_is_503(denial, genesys):
     for fields in ({"token_url": "http://127.0.0.1:1/"}, {"socket_url": "ws://127.0.0.1:1/{channel}"}):
-        assert await denial(msgspec.structs.replace(genesys, **fields)) == (503, "platform_unreachable", "7")
+        assert await denial(records.leading_to(genesys, **fields)) == (503, "platform_unreachable", "7")
 
 
 async def test_f38_a_platform_that_answers_with_garbage_is_503(denial, raw_platform_of, simulator):
@@ -209,7 +209,7 @@ async def test_a_platform_is_reached_again_as_soon_as_it_is_there(dial, denial, 
 
 
 async def test_f29_the_client_gets_a_problem_document_and_the_log_one_line(integration_of, genesys, caplog):
-    gone = msgspec.structs.replace(genesys, name="acme-genesys", socket_url="ws://127.0.0.1:1/{channel}")
+    gone = records.leading_to(genesys, name="acme-genesys", socket_url="ws://127.0.0.1:1/{channel}")
 
     response = await integration_of(platform_connection=gone).refusal()
 
@@ -231,9 +231,11 @@ def strict_relay(relays_redis_url, store):
 NOT_ALLOWED = [
     ("token_url", "http://169.254.169.254/latest", "must begin with https://"),
     ("token_url", "https://169.254.169.254/latest", "where clouds keep their metadata"),
-    ("token_url", "https://user:canary@platform.example/", "user name"),
     ("socket_url", "ws://[::ffff:10.0.0.1]/{channel}", "must begin with wss://"),
     ("socket_url", "wss://[::ffff:10.0.0.1]/{channel}", "it leads to 10.0.0.1, private"),
+]
+NO_ADDRESS = [
+    ("token_url", "https://user:canary@platform.example/", "user name"),
     ("socket_url", "wss://2130706433/{channel}", "An IP address must be written"),
 ]
 
@@ -241,7 +243,7 @@ NOT_ALLOWED = [
 @pytest.mark.parametrize("given", NOT_ALLOWED)
 async def test_s12_an_address_that_is_not_allowed_is_told_to_the_log_alone(integration_of, genesys, caplog, given):
     field, url, why = given
-    elsewhere = msgspec.structs.replace(genesys, **{field: url})
+    elsewhere = records.leading_to(genesys, **{field: url})
 
     response = await integration_of(platform_connection=elsewhere).refusal()
 
@@ -251,11 +253,35 @@ async def test_s12_an_address_that_is_not_allowed_is_told_to_the_log_alone(integ
     assert "canary" not in caplog.text
 
 
+@pytest.mark.parametrize("given", NO_ADDRESS)
+async def test_s12_what_is_no_address_gets_no_credential(integration_of, genesys, caplog, given):
+    field, url, why = given
+    elsewhere = msgspec.structs.replace(genesys, **{field: url})
+
+    response = await integration_of(platform_connection=elsewhere).refusal()
+
+    assert (response.status_code, b'"platform_credential_needed"' in response.body) == (502, True)
+    assert why in caplog.text
+    assert "canary" not in caplog.text
+
+
+async def test_b4_a_client_is_told_that_the_credential_must_be_entered_and_the_log_for_which_hosts(
+    integration_of, genesys, caplog
+):
+    elsewhere = msgspec.structs.replace(genesys, socket_url="wss://evil.example/{channel}")
+
+    response = await integration_of(platform_connection=elsewhere).refusal()
+
+    assert (response.status_code, b'"platform_credential_needed"' in response.body) == (502, True)
+    assert b"evil.example" not in response.body
+    assert "not for wss://evil.example. Enter it anew." in caplog.text
+
+
 @pytest.mark.parametrize("host", ["http://127.0.0.1", "https://localhost"])
 async def test_s12_this_machine_is_no_platform_unless_the_operator_names_it(
     strict_relay, integration_of, genesys, caplog, host
 ):
-    local = msgspec.structs.replace(genesys, token_url=f"{host}/oauth/token")
+    local = records.leading_to(genesys, token_url=f"{host}/oauth/token")
 
     response = await integration_of(strict_relay, platform_connection=local).refusal()
 

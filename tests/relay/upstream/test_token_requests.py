@@ -7,6 +7,7 @@ from cryptography.fernet import Fernet
 from relay.platforms.answers import Refusal
 from tests.relay import records
 from tests.relay.upstream.asking import ANSWERS_THAT_ARE_NONE, OK, asked, order, refusal_of, with_credential
+from tests.relay.upstream.conftest import CXONE_CREDENTIAL
 
 pytestmark = pytest.mark.asyncio
 
@@ -92,7 +93,7 @@ async def test_b66_an_answer_that_takes_too_long_is_not_waited_for(tokens, endpo
     assert tokens.faults.timeouts == {"token": 1}
 
 
-@pytest.mark.parametrize("address", ["http://127.0.0.1:1", "https://nowhere.invalid", "http://", "no address", ""])
+@pytest.mark.parametrize("address", ["http://127.0.0.1:1", "https://nowhere.invalid"])
 async def test_f29_an_address_at_which_nobody_is_makes_the_platform_unavailable(tokens, address):
     error = await refusal_of(tokens, records.platform_connection("", token_url=address))
 
@@ -107,7 +108,8 @@ async def test_f29_an_address_at_which_nobody_is_makes_the_platform_unavailable(
 async def test_a_discovery_document_without_a_token_endpoint_is_refused(tokens, cxone, endpoint_of, discovery):
     endpoint = await endpoint_of(OK, f"Content-Length: {len(discovery)}\r\n\r\n".encode(), discovery)
 
-    error = await refusal_of(tokens, msgspec.structs.replace(cxone, token_url=endpoint.url))
+    account = msgspec.structs.replace(cxone, token_url=endpoint.url)
+    error = await refusal_of(tokens, records.with_credential(account, CXONE_CREDENTIAL))
 
     assert error.refusal is Refusal.OTHER
     assert "discovery document" in str(error)
@@ -122,13 +124,51 @@ async def test_a_credential_that_lacks_a_part_asks_nobody(tokens, cxone, simulat
 
 
 @pytest.mark.parametrize(
-    "encrypted", ["", "damaged", Fernet(Fernet.generate_key()).encrypt(b"{}").decode()], ids=["none", "damaged", "lost"]
+    ("encrypted", "why"),
+    [
+        ("", "has no credential"),
+        ("damaged", "FLOODGATE_CREDENTIAL_KEYS"),
+        (Fernet(Fernet.generate_key()).encrypt(b"{}").decode(), "FLOODGATE_CREDENTIAL_KEYS"),
+    ],
+    ids=["none", "damaged", "lost"],
 )
-async def test_a_credential_that_no_key_opens_asks_nobody(tokens, genesys, simulator, encrypted):
+async def test_a_credential_that_no_key_opens_asks_nobody(tokens, genesys, simulator, encrypted, why):
     error = await refusal_of(tokens, msgspec.structs.replace(genesys, encrypted_credential=encrypted))
 
+    assert error.refusal is Refusal.NOT_SENT
+    assert why in str(error)
+    assert asked(simulator) == {}
+
+
+@pytest.mark.parametrize("field", ["token_url", "socket_url"])
+async def test_b4_a_host_that_the_credential_was_not_entered_for_gets_nothing(tokens, genesys, endpoint_of, field):
+    endpoint = await endpoint_of(OK)
+    elsewhere = endpoint.url if field == "token_url" else f"ws{endpoint.url.removeprefix('http')}/{{channel}}"
+
+    error = await refusal_of(tokens, msgspec.structs.replace(genesys, **{field: elsewhere}))
+
+    assert error.refusal is Refusal.NOT_SENT
+    assert "was entered for" in str(error)
+    assert endpoint.requests == []
+
+
+async def test_b4_a_token_that_is_kept_does_not_go_to_another_host_either(tokens, genesys):
+    await tokens.token_for(genesys)
+
+    error = await refusal_of(tokens, msgspec.structs.replace(genesys, socket_url="wss://evil.example/{channel}"))
+
+    assert error.refusal is Refusal.NOT_SENT
+
+
+async def test_b4_a_discovery_document_leads_to_no_foreign_host(tokens, cxone, simulator, endpoint_of):
+    document = msgspec.json.encode({"token_endpoint": f"{simulator.url}/auth/token"})
+    endpoint = await endpoint_of(OK, f"Content-Length: {len(document)}\r\n\r\n".encode(), document)
+    account = msgspec.structs.replace(cxone, token_url=endpoint.url)
+
+    error = await refusal_of(tokens, records.with_credential(account, CXONE_CREDENTIAL))
+
     assert error.refusal is Refusal.OTHER
-    assert "FLOODGATE_CREDENTIAL_KEYS" in str(error)
+    assert "only its own host" in str(error)
     assert asked(simulator) == {}
 
 
@@ -142,15 +182,12 @@ async def test_s9_a_refusal_never_shows_what_was_sent_or_said(tokens, genesys, s
     assert "canary" not in f"{error!r} {error.__cause__!r} {tokens!r} {caplog.text}"
 
 
-@pytest.mark.parametrize(
-    "address",
-    ["http://a..b/", f"http://{'a' * 64}.example/", "http://user:canary@[bad/"],
-    ids=["empty label", "long label", "no host"],
-)
-async def test_an_address_that_is_none_never_escapes_as_another_error(tokens, address):
-    error = await refusal_of(tokens, records.platform_connection("", token_url=address))
+@pytest.mark.parametrize("address", ["", "no address", "http://", "http://a..b/", "http://user:canary@[bad/"])
+async def test_an_address_that_is_none_gets_no_credential_and_never_escapes_as_another_error(tokens, genesys, address):
+    error = await refusal_of(tokens, msgspec.structs.replace(genesys, token_url=address))
 
-    assert error.refusal in (Refusal.OTHER, Refusal.UNAVAILABLE)
+    assert error.refusal is Refusal.NOT_SENT
+    assert "leads to no address" in str(error)
     assert "canary" not in str(error)
 
 

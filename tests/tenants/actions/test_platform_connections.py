@@ -7,6 +7,7 @@ from controlplane.generate_keys import new_credential_key
 from relay.platforms.addresses import AddressRules
 from tenants.actions import platform_connections as actions
 from tenants.encryption import PlatformCredential, decrypt_credential
+from tenants.models.platform_connections import CredentialState, PlatformConnection
 from tests.tenants.factories import ChannelFactory, PlatformConnectionFactory
 
 pytestmark = pytest.mark.django_db
@@ -23,7 +24,7 @@ def test_a_credential_goes_in_encrypted(acme, alice):
     connection = create(acme, alice, credential=CREDENTIAL)
 
     assert "canary" not in connection.encrypted_credential
-    assert decrypt_credential(connection.encrypted_credential) == CREDENTIAL
+    assert decrypt_credential(connection.encrypted_credential, connection.leads_to) == CREDENTIAL
 
 
 def test_the_log_says_whose_credential_was_set_and_never_the_secret(acme, alice, audit_entries):
@@ -39,19 +40,62 @@ def test_relays_are_told_of_a_new_credential(acme, alice, announced):
     assert announced(actions.set_credential, connection, CREDENTIAL, acting_user=alice) == [str(acme.pk)]
 
 
-def test_after_encrypting_anew_a_former_key_can_go(acme, alice, settings):
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"region": "mypurecloud.de"},
+        {"token_url": "https://evil.example/oauth/token"},
+        {"socket_url": "wss://evil.example/{channel}"},
+        {"platform": "cxone"},
+    ],
+)
+def test_b4_a_changed_host_needs_the_credential_anew_and_the_log_says_so(change, acme, alice, audit_entries):
     connection = create(acme, alice, credential=CREDENTIAL)
-    former, latest = settings.CREDENTIAL_KEYS[0], new_credential_key()
-    settings.CREDENTIAL_KEYS = (latest, former)
 
-    connection = actions.encrypt_credential_anew(connection)
+    connection = actions.change_platform_connection(connection, change, acting_user=alice)
 
-    settings.CREDENTIAL_KEYS = (latest,)
-    assert decrypt_credential(connection.encrypted_credential) == CREDENTIAL
+    assert connection.credential_state is CredentialState.BOUND_ELSEWHERE
+    logged = audit_entries("platform_connection_changed")[0].changes["credential"]
+    assert logged == ["Stored, encrypted", "Enter anew: the address changed"]
 
 
-def test_encrypting_nothing_anew_changes_nothing(acme, alice):
-    assert not actions.encrypt_credential_anew(create(acme, alice)).has_credential
+def test_b4_another_path_of_the_same_host_keeps_the_credential(acme, alice):
+    connection = create(acme, alice, credential=CREDENTIAL)
+    change = {"token_url": "https://LOGIN.mypurecloud.ie:443/other"}
+
+    connection = actions.change_platform_connection(connection, change, acting_user=alice)
+
+    assert connection.credential_state is CredentialState.STORED
+
+
+def test_b4_the_credential_can_be_entered_in_the_same_step(acme, alice):
+    connection = create(acme, alice, credential=CREDENTIAL)
+    change = {"region": "mypurecloud.de"}
+
+    connection = actions.change_platform_connection(connection, change, acting_user=alice, credential=CREDENTIAL)
+
+    assert connection.credential_state is CredentialState.STORED
+
+
+def test_b4_a_row_that_was_edited_by_hand_needs_the_credential_anew(acme, alice):
+    connection = create(acme, alice, credential=CREDENTIAL)
+    PlatformConnection.objects.update(token_url="https://evil.example/oauth/token")
+
+    connection.refresh_from_db()
+
+    assert connection.credential_state is CredentialState.BOUND_ELSEWHERE
+
+
+def test_without_a_key_that_opens_it_a_credential_counts_as_unreadable(acme, alice, settings):
+    connection = create(acme, alice, credential=CREDENTIAL)
+    settings.CREDENTIAL_KEYS = (new_credential_key(),)
+
+    assert connection.credential_state is CredentialState.UNREADABLE
+
+
+def test_a_credential_longer_than_any_platforms_is_refused(acme, alice):
+    with pytest.raises(ValidationError, match="longer than 1,000 characters"):
+        create(acme, alice, credential=PlatformCredential(client_id="id", client_secret="x" * 1001))
 
 
 def test_switching_it_off_is_told_and_logged(acme, alice, announced, audit_entries):

@@ -2,7 +2,7 @@ import pytest
 from django.urls import reverse
 
 from tenants.encryption import decrypt_credential
-from tenants.models.platform_connections import PlatformConnection
+from tenants.models.platform_connections import CredentialState, PlatformConnection
 from tests.tenants.factories import ChannelFactory, PlatformConnectionFactory
 
 pytestmark = pytest.mark.django_db
@@ -23,14 +23,14 @@ def test_a_new_one_goes_on_with_its_credential(pages, acme):
     answer = pages.post(reverse("admin:tenants_platformconnection_add"), form(tenant=acme.pk), follow=True)
 
     assert "Set its credential" in str(next(iter(answer.context["messages"])))
-    assert not PlatformConnection.objects.get().has_credential
+    assert PlatformConnection.objects.get().credential_state is CredentialState.MISSING
 
 
 def test_a_credential_goes_in_as_it_was_typed(told, row, address):
     assert told(address(row, "set-credential"), CREDENTIAL) == ["Genesys has a new credential."]
 
     row.refresh_from_db()
-    assert decrypt_credential(row.encrypted_credential).client_secret == " canary "
+    assert decrypt_credential(row.encrypted_credential, row.leads_to).client_secret == " canary "
 
 
 def test_no_page_ever_shows_a_credential(pages, row, address):
@@ -49,6 +49,46 @@ def test_a_refused_credential_is_not_shown_again_either(pages, row, address):
 
     assert answer.context["form"].errors.keys() == {"client_id"}
     assert b"canary" not in answer.content
+
+
+def test_b4_a_changed_host_asks_for_the_credential_in_the_same_step(pages, row, address):
+    answer = pages.post(address(row), form(region="mypurecloud.de"))
+
+    [error] = answer.context["adminform"].form.errors["client_id"]
+    assert error == (
+        "The credential was entered for https://login.mypurecloud.ie and wss://webapis.mypurecloud.ie, not for"
+        " https://login.mypurecloud.de and wss://webapis.mypurecloud.de. Enter it anew."
+    )
+    row.refresh_from_db()
+    assert row.region == "mypurecloud.ie"
+
+
+def test_b4_with_the_credential_the_host_changes(pages, row, address):
+    pages.post(address(row), form(region="mypurecloud.de", **CREDENTIAL))
+
+    row.refresh_from_db()
+    assert (row.region, row.credential_state) == ("mypurecloud.de", CredentialState.STORED)
+    assert decrypt_credential(row.encrypted_credential, row.leads_to).client_secret == " canary "
+
+
+def test_b4_a_credential_that_leads_elsewhere_is_told(pages, row, address):
+    PlatformConnection.objects.update(socket_url="wss://evil.example/{channel}")
+
+    for page in (address(row), reverse("admin:tenants_platformconnection_changelist")):
+        assert "Enter anew: the address changed" in pages.get(page).content.decode()
+
+
+def test_a_new_one_can_have_its_credential_at_once(told, acme):
+    address = reverse("admin:tenants_platformconnection_add")
+
+    assert told(address, form(tenant=acme.pk, **CREDENTIAL)) == ["Genesys is there, with its credential."]
+    assert PlatformConnection.objects.get().credential_state is CredentialState.STORED
+
+
+def test_half_a_credential_is_refused(pages, row, address):
+    answer = pages.post(address(row), form(client_id="id"))
+
+    assert "both client ID and secret" in str(answer.context["adminform"].form.errors)
 
 
 @pytest.mark.parametrize("half", [{"access_key_id": "key"}, {"access_key_secret": "secret"}])
