@@ -1,15 +1,18 @@
-"""The platforms' tokens, kept until shortly before they end. One request serves all handshakes that wait for it.
+"""The platforms' tokens, kept until they end. One request serves all handshakes that wait for it.
 
-How a platform is asked is token_requests.py's.
+A token is renewed in the background before it ends: handshakes use the living one meanwhile. How a platform is asked is
+token_requests.py's.
 """
 
 import asyncio
+import random
 import time
-from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, TypeVar
 
 import aiohttp
+import structlog
 
 from relay.platforms.answers import PlatformToken
 from relay.store.client_records import Platform, PlatformConnectionRecord
@@ -18,8 +21,14 @@ from relay.upstream.faults import Phase, count_fault
 from relay.upstream.resolver import Resolver
 from relay.upstream.token_requests import TokenUnavailable, request_token
 
-USED_PART_OF_LIFE = 0.8  # asked for anew after that, while the old one still works
+USED_PART_OF_LIFE = 0.8  # the next handshake after that begins to renew it
+LARGEST_EARLINESS = 0.1  # of the life, at random: relay processes that got their tokens together renew them apart
 AFTER_FAILURE_SECONDS = 1.0  # a refused request is not repeated at once by the next handshake
+MOST_DOUBLINGS = 6  # of the pause between attempts to renew a token that lives: a minute, or a half more at random
+MOST_TOKENS = 4096  # of which the least recently used goes: those of deleted platform connections, first of all
+
+log = structlog.get_logger()
+Entry = TypeVar("Entry")
 
 
 class Source(NamedTuple):
@@ -49,8 +58,9 @@ class Source(NamedTuple):
 class _Kept:
     source: Source
     token: str
-    ask_again_at: float
+    renew_at: float
     ends_at: float
+    failures: int = 0  # to renew it, in a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +77,18 @@ def http_session() -> aiohttp.ClientSession:
 
 @dataclass(slots=True)
 class PlatformTokens:
-    """One token for each platform connection. Times are of the monotonic clock, in seconds.
+    """One token for each platform connection.
 
-    ``resolver`` says to which addresses tokens' requests go, and links too; what goes wrong is counted in ``faults``.
+    Attributes:
+        http: what platforms are asked with.
+        faults: where it is counted what goes wrong.
+        now: the monotonic clock, in seconds.
+        resolver: says to which addresses tokens' requests go, and links too.
     """
 
     http: aiohttp.ClientSession
     faults: PlatformFaults = field(default_factory=PlatformFaults)
+    now: Callable[[], float] = time.monotonic
     resolver: Resolver = field(init=False)
     _kept: dict[str, _Kept] = field(default_factory=dict)
     _failed: dict[str, _Failed] = field(default_factory=dict)
@@ -84,18 +99,18 @@ class PlatformTokens:
         self.resolver = Resolver(faults=self.faults)
 
     async def token_for(self, connection: PlatformConnectionRecord) -> str:
-        """A token that still lives.
+        """A token that still lives. Where it ends soon, its successor is asked for and not waited for.
 
         Raises:
             TokenUnavailable: the platform refused, could not be reached, or answered with no token.
         """
-        source, now = Source.of(connection), time.monotonic()
+        source, now = Source.of(connection), self.now()
         kept = self._kept.get(connection.id)
         if kept is None or kept.source != source or now >= kept.ends_at:
             return await self._new_token(connection, source, now)
-        if now >= kept.ask_again_at:
-            with suppress(TokenUnavailable):  # the former one still lives
-                return await self._new_token(connection, source, now)
+        _keep(self._kept, connection.id, kept)
+        if now >= kept.renew_at:
+            self._task(connection, source)
         return kept.token
 
     def forget(self, connection: PlatformConnectionRecord, token: str) -> None:
@@ -116,25 +131,58 @@ class PlatformTokens:
         failed = self._failed.get(connection.id)
         if failed is not None and failed.source == source and now < failed.until:
             raise failed.error
+        token = await asyncio.shield(self._task(connection, source))
+        return token.value
+
+    def _task(self, connection: PlatformConnectionRecord, source: Source) -> asyncio.Task[PlatformToken]:
+        """The request under way, begun if there is none. It ends within its own time, whoever waits for it."""
         task = self._asking.get(source)
         if task is None:
             task = asyncio.create_task(self._ask(connection, source), name=f"platform token of {connection.id}")
             self._asking[source] = task
-            task.add_done_callback(lambda _: self._asking.pop(source, None))
-        token = await asyncio.shield(task)
-        return token.value
+            task.add_done_callback(lambda ended: self._ended(source, ended))
+        return task
+
+    def _ended(self, source: Source, task: asyncio.Task[PlatformToken]) -> None:
+        del self._asking[source]
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, TokenUnavailable):
+            log.error("platform_token_request_failed", platform_connection=source.connection_id, exc_info=error)
+            self._note_failure(source, error, None)
 
     async def _ask(self, connection: PlatformConnectionRecord, source: Source) -> PlatformToken:
         try:
             token = await request_token(self.http, self.resolver, connection)
         except TokenUnavailable as error:
             count_fault(self.faults, error, Phase.TOKEN)
-            until = time.monotonic() + (error.retry_after_seconds or AFTER_FAILURE_SECONDS)
-            self._failed[connection.id] = _Failed(source, error, until)
+            until = self.now() + (error.retry_after_seconds or AFTER_FAILURE_SECONDS)
+            _keep(self._failed, connection.id, _Failed(source, error, until))
+            self._note_failure(source, error, error.retry_after_seconds)
             raise
-        now, life_seconds = time.monotonic(), token.life_seconds
-        self._kept[connection.id] = _Kept(
-            source, token.value, now + life_seconds * USED_PART_OF_LIFE, now + life_seconds
+        now, life_seconds = self.now(), token.life_seconds
+        used_part = USED_PART_OF_LIFE - random.uniform(0, LARGEST_EARLINESS)
+        _keep(
+            self._kept,
+            connection.id,
+            _Kept(source, token.value, now + life_seconds * used_part, now + life_seconds),
         )
         self._failed.pop(connection.id, None)
         return token
+
+    def _note_failure(self, source: Source, why: object, asked_seconds: float | None) -> None:
+        """Leave the platform alone for a while, where the former token still lives."""
+        kept = self._kept.get(source.connection_id)
+        if kept is None or kept.source != source:
+            return
+        log.warning("platform_token_not_renewed", platform_connection=source.connection_id, error=str(why))
+        pause = max(AFTER_FAILURE_SECONDS * 2**kept.failures, asked_seconds or 0) * random.uniform(1, 1.5)
+        failures = min(kept.failures + 1, MOST_DOUBLINGS)
+        self._kept[source.connection_id] = replace(kept, renew_at=self.now() + pause, failures=failures)
+
+
+def _keep(table: dict[str, Entry], key: str, entry: Entry) -> None:
+    """Put an entry last; the first one, used longest ago, goes when there are too many."""
+    table.pop(key, None)
+    table[key] = entry
+    if len(table) > MOST_TOKENS:
+        del table[next(iter(table))]

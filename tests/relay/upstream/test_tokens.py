@@ -34,6 +34,133 @@ async def test_a_token_is_asked_for_once_and_kept(tokens, genesys, simulator):
     assert asked(simulator) == {"200": 1}
 
 
+@pytest.fixture
+def clock(tokens):
+    """The tokens' clock, set by hand."""
+    clock = Clock()
+    tokens.now = clock.read
+    return clock
+
+
+class Clock:
+    """A monotonic clock that stands until it is moved."""
+
+    seconds = 1000.0
+
+    def read(self):
+        return self.seconds
+
+
+def is_asking():
+    """Tell whether a request for a token is under way."""
+    return any(task.get_name().startswith("platform token of") for task in asyncio.all_tasks())
+
+
+async def renewing(tokens, genesys, clock, life_seconds=86_400):
+    """The token of an account, in the last tenth of its life."""
+    token = await tokens.token_for(genesys)
+    clock.seconds += 0.9 * life_seconds
+    return token
+
+
+async def test_b11_handshakes_use_a_token_that_lives_and_do_not_wait_for_its_successor(
+    tokens, genesys, simulator, clock
+):
+    token = await renewing(tokens, genesys, clock)
+    hang = order(simulator, "hang")
+
+    async with asyncio.timeout(5):
+        assert [await tokens.token_for(genesys) for _ in range(50)] == [token] * 50
+
+    await eventually(lambda: hang.struck)
+    simulator.simulation.faults.remove(hang.id)
+    await eventually(lambda: asked(simulator) == {"200": 2})
+    assert await tokens.token_for(genesys) != token
+
+
+async def test_b11_a_failed_renewal_is_repeated_after_growing_pauses_and_not_at_each_handshake(
+    tokens, genesys, simulator, clock
+):
+    token = await renewing(tokens, genesys, clock)
+    order(simulator, status=503)
+
+    for tries in range(1, 5):
+        assert await tokens.token_for(genesys) == token
+        await eventually(lambda tries=tries: asked(simulator).get("503") == tries and not is_asking())
+        assert [await tokens.token_for(genesys) for _ in range(20)] == [token] * 20
+        clock.seconds += 0.99 * 2 ** (tries - 1)
+        assert await tokens.token_for(genesys) == token
+        assert (asked(simulator)["503"], is_asking()) == (tries, False)
+        clock.seconds += 0.52 * 2 ** (tries - 1)
+
+
+async def test_b11_a_renewal_waits_for_as_long_as_the_platform_says(tokens, genesys, simulator, clock):
+    token = await renewing(tokens, genesys, clock)
+    order(simulator, status=429, headers={"Retry-After": "600"})
+    await tokens.token_for(genesys)
+    await eventually(lambda: asked(simulator).get("429") == 1 and not is_asking())
+
+    clock.seconds += 599
+
+    assert await tokens.token_for(genesys) == token
+    assert not is_asking()
+
+
+async def test_b11_a_token_that_was_never_renewed_serves_to_its_end_and_no_longer(tokens, genesys, simulator, clock):
+    await renewing(tokens, genesys, clock)
+    order(simulator, status=401)
+    await tokens.token_for(genesys)
+    await eventually(lambda: asked(simulator).get("401") == 1 and not is_asking())
+
+    clock.seconds += 0.11 * 86_400
+
+    assert (await refusal_of(tokens, genesys)).refusal is Refusal.CREDENTIAL
+
+
+async def test_b11_processes_that_got_their_tokens_together_renew_them_apart(tokens, genesys, simulator, clock):
+    accounts = [msgspec.structs.replace(genesys, id=str(number)) for number in range(20)]
+    begun = []
+    for part in (0, 0.69, 0.06, 0.06):  # of a life, from the last time on
+        clock.seconds += part * 86_400
+        for account in accounts:
+            await tokens.token_for(account)
+        await eventually(lambda: not is_asking())
+        begun.append(asked(simulator)["200"])
+
+    assert begun[:2] == [20, 20]
+    assert 20 < begun[2] < 40
+    assert begun[3] == 40
+
+
+async def test_b11_what_is_kept_of_platform_connections_is_bounded(tokens, genesys, simulator, monkeypatch):
+    monkeypatch.setattr("relay.upstream.tokens.MOST_TOKENS", 3)  # 4096
+    accounts = [msgspec.structs.replace(genesys, id=str(number)) for number in range(5)]
+    for account in accounts:
+        await tokens.token_for(account)
+        await tokens.token_for(accounts[0])  # the one that is used stays
+    assert asked(simulator) == {"200": 5}
+
+    for number in (3, 4, 0):
+        await tokens.token_for(accounts[number])
+
+    assert asked(simulator) == {"200": 5}
+    await tokens.token_for(accounts[1])
+    assert asked(simulator) == {"200": 6}
+
+
+async def test_b11_what_is_kept_of_refusals_is_bounded(tokens, genesys, simulator, monkeypatch):
+    monkeypatch.setattr("relay.upstream.tokens.MOST_TOKENS", 3)  # 4096
+    order(simulator, status=429, headers={"Retry-After": "3600"})
+    accounts = [msgspec.structs.replace(genesys, id=str(number)) for number in range(5)]
+    for account in (*accounts, accounts[4]):
+        await refusal_of(tokens, account)
+    assert asked(simulator) == {"429": 5}
+
+    await refusal_of(tokens, accounts[0])
+
+    assert asked(simulator) == {"429": 6}
+
+
 async def test_f34_a_token_is_asked_for_anew_while_the_former_still_lives(tokens, genesys, simulator):
     simulator.simulation.know(Credential(platform="genesys", **DEMO, token_life_seconds=2))
     first = await tokens.token_for(genesys)
