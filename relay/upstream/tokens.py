@@ -9,12 +9,10 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, TypeVar
 
 import aiohttp
 import structlog
 
-from relay.platforms.answers import PlatformToken
 from relay.store.client_records import Platform, PlatformConnectionRecord
 from relay.telemetry.counters import PlatformFaults
 from relay.upstream.faults import Phase, count_fault
@@ -28,10 +26,10 @@ MOST_DOUBLINGS = 6  # of the pause between attempts to renew a token that lives:
 MOST_TOKENS = 4096  # of which the least recently used goes: those of deleted platform connections, first of all
 
 log = structlog.get_logger()
-Entry = TypeVar("Entry")
 
 
-class Source(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Source:
     """All that a token depends on: what was kept or refused by another source says nothing."""
 
     connection_id: str
@@ -57,7 +55,7 @@ class Source(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class _Kept:
     source: Source
-    token: str
+    token: str = field(repr=False)
     renew_at: float
     ends_at: float
     failures: int = 0  # to renew it, in a row
@@ -83,16 +81,18 @@ class PlatformTokens:
         http: what platforms are asked with.
         faults: where it is counted what goes wrong.
         now: the monotonic clock, in seconds.
+        most: of how many platform connections tokens, and refusals, are kept.
         resolver: says to which addresses tokens' requests go, and links too.
     """
 
     http: aiohttp.ClientSession
     faults: PlatformFaults = field(default_factory=PlatformFaults)
     now: Callable[[], float] = time.monotonic
+    most: int = MOST_TOKENS
     resolver: Resolver = field(init=False)
     _kept: dict[str, _Kept] = field(default_factory=dict)
     _failed: dict[str, _Failed] = field(default_factory=dict)
-    _asking: dict[Source, asyncio.Task[PlatformToken]] = field(default_factory=dict)
+    _asking: dict[Source, asyncio.Task[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Know no address yet."""
@@ -108,7 +108,7 @@ class PlatformTokens:
         kept = self._kept.get(connection.id)
         if kept is None or kept.source != source or now >= kept.ends_at:
             return await self._new_token(connection, source, now)
-        _keep(self._kept, connection.id, kept)
+        self._kept[connection.id] = self._kept.pop(connection.id)  # used last
         if now >= kept.renew_at:
             self._task(connection, source)
         return kept.token
@@ -131,10 +131,9 @@ class PlatformTokens:
         failed = self._failed.get(connection.id)
         if failed is not None and failed.source == source and now < failed.until:
             raise failed.error
-        token = await asyncio.shield(self._task(connection, source))
-        return token.value
+        return await asyncio.shield(self._task(connection, source))
 
-    def _task(self, connection: PlatformConnectionRecord, source: Source) -> asyncio.Task[PlatformToken]:
+    def _task(self, connection: PlatformConnectionRecord, source: Source) -> asyncio.Task[str]:
         """The request under way, begun if there is none. It ends within its own time, whoever waits for it."""
         task = self._asking.get(source)
         if task is None:
@@ -143,46 +142,45 @@ class PlatformTokens:
             task.add_done_callback(lambda ended: self._ended(source, ended))
         return task
 
-    def _ended(self, source: Source, task: asyncio.Task[PlatformToken]) -> None:
+    def _ended(self, source: Source, task: asyncio.Task[str]) -> None:
         del self._asking[source]
         error = None if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, TokenUnavailable):
             log.error("platform_token_request_failed", platform_connection=source.connection_id, exc_info=error)
             self._note_failure(source, error, None)
 
-    async def _ask(self, connection: PlatformConnectionRecord, source: Source) -> PlatformToken:
+    async def _ask(self, connection: PlatformConnectionRecord, source: Source) -> str:
         try:
             token = await request_token(self.http, self.resolver, connection)
         except TokenUnavailable as error:
             count_fault(self.faults, error, Phase.TOKEN)
             until = self.now() + (error.retry_after_seconds or AFTER_FAILURE_SECONDS)
-            _keep(self._failed, connection.id, _Failed(source, error, until))
+            self._failed.pop(connection.id, None)
+            self._failed[connection.id] = _Failed(source, error, until)
+            self._make_room()
             self._note_failure(source, error, error.retry_after_seconds)
             raise
         now, life_seconds = self.now(), token.life_seconds
         used_part = USED_PART_OF_LIFE - random.uniform(0, LARGEST_EARLINESS)
-        _keep(
-            self._kept,
-            connection.id,
-            _Kept(source, token.value, now + life_seconds * used_part, now + life_seconds),
-        )
+        self._kept.pop(connection.id, None)
+        self._kept[connection.id] = _Kept(source, token.value, now + life_seconds * used_part, now + life_seconds)
         self._failed.pop(connection.id, None)
-        return token
+        self._make_room()
+        return token.value
 
     def _note_failure(self, source: Source, why: object, asked_seconds: float | None) -> None:
         """Leave the platform alone for a while, where the former token still lives."""
         kept = self._kept.get(source.connection_id)
-        if kept is None or kept.source != source:
+        if kept is None or kept.source != source or self.now() >= kept.ends_at:
             return
         log.warning("platform_token_not_renewed", platform_connection=source.connection_id, error=str(why))
         pause = max(AFTER_FAILURE_SECONDS * 2**kept.failures, asked_seconds or 0) * random.uniform(1, 1.5)
         failures = min(kept.failures + 1, MOST_DOUBLINGS)
         self._kept[source.connection_id] = replace(kept, renew_at=self.now() + pause, failures=failures)
 
-
-def _keep(table: dict[str, Entry], key: str, entry: Entry) -> None:
-    """Put an entry last; the first one, used longest ago, goes when there are too many."""
-    table.pop(key, None)
-    table[key] = entry
-    if len(table) > MOST_TOKENS:
-        del table[next(iter(table))]
+    def _make_room(self) -> None:
+        """Evict what was used longest ago."""
+        if len(self._kept) > self.most:
+            del self._kept[next(iter(self._kept))]
+        if len(self._failed) > self.most:
+            del self._failed[next(iter(self._failed))]

@@ -132,8 +132,8 @@ async def test_b11_processes_that_got_their_tokens_together_renew_them_apart(tok
     assert begun[3] == 40
 
 
-async def test_b11_what_is_kept_of_platform_connections_is_bounded(tokens, genesys, simulator, monkeypatch):
-    monkeypatch.setattr("relay.upstream.tokens.MOST_TOKENS", 3)  # 4096
+async def test_b11_what_is_kept_of_platform_connections_is_bounded(tokens, genesys, simulator):
+    tokens.most = 3  # 4096
     accounts = [msgspec.structs.replace(genesys, id=str(number)) for number in range(5)]
     for account in accounts:
         await tokens.token_for(account)
@@ -148,8 +148,8 @@ async def test_b11_what_is_kept_of_platform_connections_is_bounded(tokens, genes
     assert asked(simulator) == {"200": 6}
 
 
-async def test_b11_what_is_kept_of_refusals_is_bounded(tokens, genesys, simulator, monkeypatch):
-    monkeypatch.setattr("relay.upstream.tokens.MOST_TOKENS", 3)  # 4096
+async def test_b11_what_is_kept_of_refusals_is_bounded(tokens, genesys, simulator):
+    tokens.most = 3  # 4096
     order(simulator, status=429, headers={"Retry-After": "3600"})
     accounts = [msgspec.structs.replace(genesys, id=str(number)) for number in range(5)]
     for account in (*accounts, accounts[4]):
