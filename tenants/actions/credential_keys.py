@@ -29,15 +29,15 @@ def count_credentials() -> int:
     return _stored().count()
 
 
-def rotate_credentials() -> Iterator[Rotated]:
+def rotate_credentials(batch: int = BATCH) -> Iterator[Rotated]:
     """Encrypt every stored credential under the first key, those of one tenant after the other's.
 
     Each batch is a transaction of its own: whatever ends this, what was yielded is done, and the next call skips it.
     """
     for tenant in Tenant.objects.order_by("pk"):
         ids = list(_stored().filter(tenant=tenant).order_by("pk").values_list("pk", flat=True))
-        for start in range(0, len(ids), BATCH):
-            yield _rotate(tenant, ids[start : start + BATCH])
+        for start in range(0, len(ids), batch):
+            yield _rotate(tenant, ids[start : start + batch])
 
 
 @transaction.atomic

@@ -1,7 +1,6 @@
 import pytest
 
 from controlplane.generate_keys import new_credential_key
-from tenants.actions import credential_keys
 from tenants.actions.credential_keys import rotate_credentials
 from tenants.encryption import decrypt_credential
 from tenants.models.platform_connections import PlatformConnection
@@ -38,13 +37,12 @@ def test_afterwards_the_former_key_can_go(settings):
 
 
 @pytest.mark.usefixtures("latest")
-def test_once_interrupted_it_goes_on_where_it_stopped(settings, monkeypatch):
-    monkeypatch.setattr(credential_keys, "BATCH", 2)
-    rotation = rotate_credentials()
+def test_once_interrupted_it_goes_on_where_it_stopped(settings):
+    rotation = rotate_credentials(batch=2)
     assert next(rotation).encrypted_anew == 2
     rotation.close()
 
-    assert [batch.encrypted_anew for batch in rotate_credentials()] == [0, 1]
+    assert [batch.encrypted_anew for batch in rotate_credentials(batch=2)] == [0, 1]
     assert under_the_first_key_alone(settings) == [CREDENTIAL] * 3
 
 
