@@ -94,6 +94,15 @@ class Entering:
                 if tenant.places or tenant.is_away:
                     await self._say_in_turn(tenant)
 
+    def __len__(self) -> int:
+        """How many entries are kept, over all tenants."""
+        return sum(1 + len(tenant.places) for tenant in self._tenants.values()) + len(self._alone)
+
+    def forget_those_at_rest(self) -> None:
+        """Drop tenants of which nothing is open and nobody comes, and zones that are full again."""
+        self._tenants = {tenant_id: tenant for tenant_id, tenant in self._tenants.items() if not tenant.is_at_rest}
+        self._alone.forget_those_at_rest(time.monotonic_ns())
+
     async def aclose(self) -> None:
         """End all tasks."""
         await end_tasks(self._tasks)

@@ -52,6 +52,12 @@ class TenantPlaces:
         """Tell whether a connection is open here."""
         return any(places.ends for places in self.places.values())
 
+    @property
+    def is_at_rest(self) -> bool:
+        """Tell whether nothing is held, nobody waits, and Redis knows it."""
+        is_busy = self.waiting or self.is_letting_in or self.is_leaving or self.asking.locked()
+        return not (self.places or is_busy)
+
     def take(self, one: Waiting) -> None:
         """Count it as open from now on."""
         for cap in one.caps:

@@ -39,6 +39,12 @@ class Sharing:
                 self.figures.workers = await alive_workers(self.redis, self.worker)
             await asyncio.sleep(BEAT_SECONDS)
 
+    def forget_those_at_rest(self) -> None:
+        """Drop what nobody uses any more: of tenants that are gone nothing stays."""
+        self.leasing.forget_those_at_rest()
+        self.entering.forget_those_at_rest()
+        self.gauging.forget_those_at_rest()
+
     async def aclose(self) -> None:
         """End what is under way, and say that the process ends."""
         await self.leasing.aclose()

@@ -24,14 +24,20 @@ class Figures:
         round_trips: calls for permits that Redis answered.
         generations_lost: how often Redis had forgotten what was granted.
         away: tenants whose limits go on without Redis.
-        fullness: by tenant, scope, zone and seconds, what all processes admitted of what is allowed, of the fullest.
+        fullness_of: by tenant; then by scope, zone and seconds, what all processes admitted of what is allowed, of the
+            fullest.
     """
 
     workers: int = 1
     round_trips: int = 0
     generations_lost: int = 0
     away: set[str] = field(default_factory=set)
-    fullness: dict[tuple[str, str, str, int], float] = field(default_factory=dict)
+    fullness_of: dict[str, dict[tuple[str, str, int], float]] = field(default_factory=dict)
+
+    @property
+    def fullness(self) -> dict[tuple[str, str, str, int], float]:
+        """All of it, by tenant, scope, zone and seconds."""
+        return {(tenant, *of): ratio for tenant, ratios in self.fullness_of.items() for of, ratio in ratios.items()}
 
 
 class Room(Protocol):

@@ -7,6 +7,7 @@ policies say (relay/throttle/fallback.py), while a task tries now and then wheth
 import asyncio
 import time
 from typing import NamedTuple
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -33,13 +34,18 @@ class Told(NamedTuple):
     share: float
     told_ns: int
 
+    def is_fresh(self, now_ns: int) -> bool:
+        """Tell whether it still counts."""
+        return self.told_ns > now_ns - TOLD_NS
+
 
 class TenantLeases:
     """The zones of one tenant that are in use here, and the task that asks for them while there are any."""
 
     def __init__(self, tenant_id: str, around: Surroundings) -> None:
         """Begin without zones."""
-        self._tenant_id = tenant_id
+        self.tenant_id = tenant_id
+        self.zones: WeakValueDictionary[tuple[ZoneKey, str, int], LeasedZone] = WeakValueDictionary()
         self._around = around
         self._active: set[LeasedZone] = set()
         self._woken = asyncio.Event()
@@ -49,6 +55,10 @@ class TenantLeases:
         self._is_away = False
         self._tried = 0.0
         self._probes: set[asyncio.Task[None]] = set()  # one at the most
+
+    def __len__(self) -> int:
+        """How many entries are kept: zones that somebody holds, and what is known of them, or was."""
+        return len(self.zones) + len(self._told) + len(self._alone)
 
     @property
     def is_idle(self) -> bool:
@@ -60,12 +70,25 @@ class TenantLeases:
         self._active.add(zone)
         self._woken.set()
 
-    async def serve(self) -> None:
-        """Ask until nothing is wanted any more."""
+    async def serve(self, after_seconds: float = 0.0) -> None:
+        """Ask until nothing is wanted any more, beginning so much later."""
         try:
+            await asyncio.sleep(after_seconds)
             await self._ask_while_active()
         finally:
             await end_tasks(self._probes)
+
+    def forget_what_is_past(self, now_ns: int) -> None:
+        """Drop shares that were told too long ago to count, and debts that would change nothing any more."""
+        in_use = {zone.key for zone in self._active}
+        self._told = {key: told for key, told in self._told.items() if key in in_use or told.is_fresh(now_ns)}
+        self._alone = {
+            key: alone
+            for key, alone in self._alone.items()
+            if key in in_use or not alone.is_made_up_for(now_ns // US_NS)
+        }
+        if not self._active:
+            self._around.figures.away.discard(self.tenant_id)
 
     async def _ask_while_active(self) -> None:
         while self._active:
@@ -117,10 +140,10 @@ class TenantLeases:
 
     async def _take(self, requests: list[LeaseRequest]) -> list[LeaseAnswer]:
         around = self._around
-        answers = await take_leases(around.redis, self._tenant_id, around.worker, self._generation, requests)
+        answers = await take_leases(around.redis, self.tenant_id, around.worker, self._generation, requests)
         if self._generation and answers.generation != self._generation:
             around.figures.generations_lost += 1
-            log.error("shared_limits_forgotten", tenant=self._tenant_id)
+            log.error("shared_limits_forgotten", tenant=self.tenant_id)
         self._generation = answers.generation
         around.figures.round_trips += 1
         return answers.answers
@@ -129,7 +152,7 @@ class TenantLeases:
         """Find out by the way whether Redis is back: nobody waits for that."""
         if not self._probes and self._around.probing.is_due(time.monotonic(), self._tried):
             self._tried = time.monotonic()
-            probe = asyncio.create_task(self._probe(), name=f"probe for {self._tenant_id}")
+            probe = asyncio.create_task(self._probe(), name=f"probe for {self.tenant_id}")
             self._probes.add(probe)
             probe.add_done_callback(self._probes.discard)
 
@@ -141,16 +164,16 @@ class TenantLeases:
             return
         self._is_away = False
         self._around.probing.found(time.monotonic())
-        self._around.figures.away.discard(self._tenant_id)
+        self._around.figures.away.discard(self.tenant_id)
         for zone in self._active:
             zone.ask_anew()
         self._woken.set()
-        log.info("shared_limits_back", tenant=self._tenant_id)
+        log.info("shared_limits_back", tenant=self.tenant_id)
 
     def _go_away(self, error: Exception) -> None:
         self._is_away, self._tried = True, time.monotonic()
-        self._around.figures.away.add(self._tenant_id)
-        log.warning("shared_limits_alone", tenant=self._tenant_id, error=type(error).__name__)
+        self._around.figures.away.add(self.tenant_id)
+        log.warning("shared_limits_alone", tenant=self.tenant_id, error=type(error).__name__)
 
     def _grant_alone(self, asks: dict[LeasedZone, Ask], asked_ns: int) -> None:
         for zone, ask in asks.items():
@@ -164,7 +187,7 @@ class TenantLeases:
 
     def _share_of(self, key: ZoneKey, now_ns: int) -> float:
         told = self._told.get(key)
-        lately = told.share if told is not None and told.told_ns > now_ns - TOLD_NS else 0.0
+        lately = told.share if told is not None and told.is_fresh(now_ns) else 0.0
         return share_alone(lately, self._around.figures.workers)
 
     def _owed(self, key: ZoneKey, now_ns: int) -> Debit:

@@ -44,6 +44,11 @@ class Fallback:
         """What the store must count as granted since this began: it does not owe what was let pass on purpose."""
         return Debit(self.granted, now_us - self.since_us, self.since_us)
 
+    def is_made_up_for(self, now_us: int) -> bool:
+        """Tell whether the store would grant the same whether it heard of this or not: the rate has brought it back."""
+        terms = self.terms
+        return self.since_us + terms.cost_us(self.granted + 1) + terms.delay_us + terms.lag_us <= now_us
+
 
 def share_alone(told: float, workers: int) -> float:
     """The part of a rate that a worker goes on with alone.

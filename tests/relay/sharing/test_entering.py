@@ -203,6 +203,22 @@ def full_for(sharing, tenant_id):
     return sum(map(int, blocking().hvals(keys.cap(tenant_id, CAP.key)))) == 2
 
 
+@pytest.mark.asyncio
+async def test_tenants_that_are_gone_leave_nothing(redis, sharing_of):
+    sharing = sharing_of()
+    async with AsyncExitStack() as stack:
+        for _ in range(20):
+            await enter(sharing, str(uuid4()), stack, zones=(ZONE,))
+        sharing.forget_those_at_rest()
+        assert len(sharing.entering) == 40
+
+    def is_empty():
+        sharing.forget_those_at_rest()
+        return not len(sharing.entering)
+
+    await eventually(is_empty)
+
+
 def test_a_part_of_a_limit_is_that_part_of_its_rate_and_burst():
     part = part_of(ZonePolicy(name="h", permits=5, burst=10, delay=10, **HANDSHAKES), 4)
 

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from relay.sharing.gauging import allowed_in
+from relay.sharing.gauging import allowed_in, allowed_in_windows
 from relay.splicing.waiting import WaitingRoom
 from relay.store.workers import readings
 from relay.throttle.fairness import Priority
@@ -18,6 +18,10 @@ FAST = ZonePolicy(name="all", scope=Scope.TENANT, permits=400, burst=20, delay=2
 
 def test_a_zone_may_admit_its_rate_its_burst_a_lease_and_what_seconds_cannot_tell_apart():
     assert allowed_in(FAST, 10) == 400 * 12 + 40 + 21
+
+
+def test_what_is_told_late_may_be_more_in_the_second_in_which_it_is():
+    assert allowed_in_windows(FAST, 5) == pytest.approx((400 * 15 + 40 + 21, 400 * 65 + 40 + 21), abs=1)
 
 
 def passed_by(floods):

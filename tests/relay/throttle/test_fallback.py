@@ -39,6 +39,14 @@ def test_everything_passes_where_the_policy_lets_it_and_nothing_is_owed():
     assert alone.owed(10).permits == 0
 
 
+def test_what_was_granted_is_made_up_for_when_the_rate_has_brought_it_back():
+    alone = Fallback(StoreAway.SHARE, TERMS, 0.25, now_us=1_000)
+    alone.grant(1_000, ONE)
+
+    assert not alone.is_made_up_for(1_000 + 2 * 2_500 + 100_000 - 1)
+    assert alone.is_made_up_for(1_000 + 2 * 2_500 + 100_000)
+
+
 def test_what_was_granted_is_owed_from_the_beginning_on():
     alone = Fallback(StoreAway.SHARE, TERMS, 0.25, now_us=1_000)
     alone.grant(1_000, ONE)
