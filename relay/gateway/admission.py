@@ -64,8 +64,9 @@ class Admission:
 
     def forget_those_at_rest(self) -> None:
         """Drop zones that nobody uses and that would be the same if they were made anew."""
-        self.zones.forget_those_at_rest(time.monotonic_ns())
-        self._sharing.forget_those_at_rest()
+        now_ns = time.monotonic_ns()
+        self.zones.forget_those_at_rest(now_ns)
+        self._sharing.forget_those_at_rest(now_ns)
 
     def admit_address(self, address: str) -> None:
         """Charge a handshake to its address.

@@ -37,7 +37,7 @@ def _start_tasks(worker: Worker) -> None:
     start(inspect_sessions(worker), "inspect sessions")
     start(watch_memory(worker), "watch memory")
     start(sweep_zones(worker), "sweep zones")
-    start(worker.sharing.beat(), "say that the process is alive")
+    start(worker.sharing.heart.beat_for_ever(), "say that the process is alive")
     start(worker.sharing.entering.say_for_ever(), "say what is held")
     start(worker.sharing.gauging.tell_for_ever(), "tell what was spent")
     start(worker.watchdog.beat(), "beat for the watchdog")

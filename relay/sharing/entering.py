@@ -1,22 +1,25 @@
 """Lets connections in, over all relay processes together: handshake zones and caps, asked of Redis in one step.
 
-What this process holds under each cap it says again every ``HOLD_SECONDS``. One that says nothing for ``ALIVE_SECONDS``
-is taken for dead and its places are given free; if it was only stalled, it must give up what is too much.
+What this process holds under each cap it says when that changes, and now and then. Of one whose heart stopped
+(heart.py) the places are given free, when somebody needs one; if it was only stalled, it must give up what is too much.
 """
 
 import asyncio
 import itertools
 import time
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 import structlog
 
 from relay.process.tasks import end_tasks
+from relay.sharing.each import for_each
+from relay.sharing.heart import Heart
 from relay.sharing.holdings import End, Places, TenantPlaces, Waiting, first_of
 from relay.sharing.surroundings import UNANSWERED, Surroundings
-from relay.store.caps import HOLD_SECONDS, Entry, Held, Holding, Newcomer, Result, Who, enter, hold
+from relay.store.caps import Entries, Entry, Held, Holding, Newcomer, Result, Who, enter, hold
+from relay.store.pool import TIMEOUT_SECONDS
 from relay.throttle.limiter import Limiter
 from relay.throttle.policy import LARGEST_PERIOD_NS, SECOND_NS, StoreAway, ZonePolicy
 from relay.throttle.verdict import Action
@@ -25,6 +28,7 @@ from relay.throttle.zones import KeyedZone, ZoneKey, Zones
 log = structlog.get_logger()
 US_NS = 1_000
 RETRY_ALONE_NS = 2 * SECOND_NS
+SAY_SECONDS = 1.0  # how often one looks whether something must be said again
 LEFT_SECONDS = 0.005  # a handshake that comes within this says along who has left
 
 
@@ -43,9 +47,12 @@ class NotLetIn(Exception):
 class Entering:
     """The handshake zones and caps of one process, shared with all others through Redis."""
 
-    def __init__(self, around: Surroundings) -> None:
-        """Begin with nothing held."""
+    def __init__(self, around: Surroundings, heart: Heart) -> None:
+        """Begin with nothing held. ``heart`` knows who is alive, and the name under which this process is counted."""
         self._around = around
+        self._heart = heart
+        self._must_say = asyncio.Event()
+        heart.revived = self.say_all_again
         self._tenants: dict[str, TenantPlaces] = {}
         self._alone = Zones()
         self._numbers = itertools.count(1)
@@ -74,7 +81,7 @@ class Entering:
             return
         tenant = self._tenants.get(tenant_id)
         if tenant is None:
-            tenant = self._tenants[tenant_id] = TenantPlaces(Who(tenant_id, self._around.worker, ""))
+            tenant = self._tenants[tenant_id] = TenantPlaces(tenant_id)
         one = Waiting(next(self._numbers), zones, caps, end, asyncio.get_running_loop().create_future())
         tenant.waiting.append(one)
         if not tenant.is_letting_in:
@@ -87,28 +94,36 @@ class Entering:
                 self._say_soon(tenant)
 
     async def say_for_ever(self) -> None:
-        """Say again and again what is held, tenant by tenant."""
+        """Say again what is held, where Redis may not know it."""
         while True:
-            await asyncio.sleep(HOLD_SECONDS)
-            for tenant in list(self._tenants.values()):
-                if tenant.places or tenant.is_away:
-                    await self._say_in_turn(tenant)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SAY_SECONDS):
+                    await self._must_say.wait()
+            self._must_say.clear()
+            now = time.monotonic()
+            await for_each([one for one in self._tenants.values() if one.must_say(now)], self._say_in_turn)
+
+    def say_all_again(self) -> None:
+        """Others may have been let in in the place of those that are open here: have it all said at once."""
+        for tenant in self._tenants.values():
+            tenant.was_dead = True
+        self._must_say.set()
 
     def __len__(self) -> int:
         """How many entries are kept, over all tenants."""
         return sum(1 + len(tenant.places) for tenant in self._tenants.values()) + len(self._alone)
 
-    def forget_those_at_rest(self) -> None:
+    def forget_those_at_rest(self, now_ns: int) -> None:
         """Drop tenants of which nothing is open and nobody comes, and zones that are full again."""
         self._tenants = {tenant_id: tenant for tenant_id, tenant in self._tenants.items() if not tenant.is_at_rest}
-        self._alone.forget_those_at_rest(time.monotonic_ns())
+        self._alone.forget_those_at_rest(now_ns)
 
     async def aclose(self) -> None:
         """End all tasks."""
         await end_tasks(self._tasks)
 
     def _begin(self, work: Coroutine[None, None, None], tenant: TenantPlaces) -> None:
-        task = asyncio.create_task(work, name=f"places of {tenant.who.tenant_id}")
+        task = asyncio.create_task(work, name=f"places of {tenant.tenant_id}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -137,35 +152,51 @@ class Entering:
             else:
                 return
         for one in together:
-            try:
-                wait_ns = self._ask_alone(tenant, one.zones, one.caps)
-            except NotLetIn as refusal:
-                _refuse(one, refusal)
-            else:
-                _accept(tenant, one, wait_ns)
+            if not one.wait.done():
+                self._decide_alone(tenant, one)
+
+    def _decide_alone(self, tenant: TenantPlaces, one: Waiting) -> None:
+        try:
+            wait_ns = self._ask_alone(tenant, one.zones, one.caps)
+        except NotLetIn as refusal:
+            _refuse(one, refusal)
+        else:
+            _accept(tenant, one, wait_ns)
 
     async def _ask_redis(self, tenant: TenantPlaces, together: Sequence[Waiting]) -> None:
+        if self._heart.has_stopped(time.monotonic()):
+            await self._around.answer_to(self._heart.beat(), TIMEOUT_SECONDS)
+        if tenant.was_dead:
+            await self._say(tenant, tenant.places)
         entries = await self._enter(tenant, together)
-        if entries[0].result is Result.STRANGER:
+        if entries.each[0].result is Result.STRANGER:
             await self._say(tenant, tenant.places)
             entries = await self._enter(tenant, together)
-        for one, entry in zip(together, entries, strict=True):
-            wait_ns = entry.wait_us * US_NS
-            match entry.result:
-                case Result.FULL:
-                    _refuse(one, NotLetIn(one.caps[entry.refused_by], wait_ns))
-                case Result.REJECTED:
-                    _refuse(one, NotLetIn(one.zones[entry.refused_by], wait_ns))
-                case Result.STRANGER | Result.UNSETTLED:
-                    _refuse(one, NotLetIn(None, wait_ns))
-                case Result.IN:
-                    for cap, total in zip(one.caps, entry.totals, strict=True):
-                        places = tenant.places[cap.key]
-                        places.told += 1
-                        places.total, places.own_then = total, places.told
-                    _accept(tenant, one, wait_ns)
+        full = []
+        for one, entry in zip(together, entries.each, strict=True):
+            if entry.result is Result.FULL:
+                full.append((one, entry))
+            else:
+                _answer(tenant, one, entry)
+        if full:
+            await self._answer_full(tenant, full, entries.others)
 
-    async def _enter(self, tenant: TenantPlaces, together: Sequence[Waiting]) -> list[Entry]:
+    async def _answer_full(
+        self, tenant: TenantPlaces, full: Sequence[tuple[Waiting, Entry]], others: Sequence[str]
+    ) -> None:
+        """Ask once more without the dead who have places, if there are such."""
+        try:
+            dead = await self._around.answer_to(self._heart.dead_among(others), TIMEOUT_SECONDS)
+        except UNANSWERED:
+            dead = []
+        if dead:
+            together = [one for one, _ in full]
+            entries = await self._enter(tenant, together, dead)
+            full = list(zip(together, entries.each, strict=True))
+        for one, entry in full:
+            _answer(tenant, one, entry)
+
+    async def _enter(self, tenant: TenantPlaces, together: Sequence[Waiting], dead: Sequence[str] = ()) -> Entries:
         newcomers = []
         for one in together:
             for cap in one.caps:  # so that it is said again what is held, should the answer be lost
@@ -173,14 +204,17 @@ class Entering:
             rates = tuple((zone.key, zone.policy) for zone in one.zones)
             held = (Held(cap.key, len(tenant.places[cap.key].ends), cap.policy.permits) for cap in one.caps)
             newcomers.append(Newcomer(rates, tuple(held)))
-        holds_any = tenant.holds_any
-        entries = await self._around.answer_to(enter(self._around.redis, tenant.who, newcomers, holds_any=holds_any))
-        tenant.who = tenant.who._replace(generation=entries[0].generation)
-        if all(entry.result not in {Result.STRANGER, Result.UNSETTLED} for entry in entries):
+        asking = enter(self._around.redis, self._who(tenant), newcomers, dead)
+        entries = await self._around.answer_to(asking, TIMEOUT_SECONDS)
+        tenant.generation = entries.generation
+        if all(entry.result not in {Result.STRANGER, Result.UNSETTLED} for entry in entries.each):
             for newcomer in newcomers:
                 for asked in newcomer.caps:
                     tenant.places[asked.key].told = asked.connections
         return entries
+
+    def _who(self, tenant: TenantPlaces) -> Who:
+        return Who(tenant.tenant_id, self._heart.name, tenant.generation)
 
     def _ask_alone(self, tenant: TenantPlaces, zones: Sequence[KeyedZone], caps: Sequence[KeyedZone]) -> int:
         """Decide without Redis: within this process's part of what is free, and of the rates."""
@@ -227,11 +261,17 @@ class Entering:
 
     async def _say(self, tenant: TenantPlaces, which: Mapping[ZoneKey, Places]) -> None:
         held = [Held(key, len(places.ends), places.limit) for key, places in which.items()]
-        generation, holdings = await self._around.answer_to(hold(self._around.redis, tenant.who, held))
-        tenant.who = tenant.who._replace(generation=generation)
+        said_at, was_dead = time.monotonic(), tenant.was_dead
+        who = self._who(tenant)
+        asking = hold(self._around.redis, who, held, was_dead=was_dead)
+        generation, holdings = await self._around.answer_to(asking, TIMEOUT_SECONDS)
+        tenant.generation = generation
+        if which is tenant.places:
+            tenant.said_at = said_at
+            tenant.was_dead = tenant.was_dead and who.worker != self._heart.name
         if tenant.is_away:
             tenant.is_away = False
-            log.info("shared_caps_back", tenant=tenant.who.tenant_id)
+            log.info("shared_caps_back", tenant=tenant.tenant_id)
         for (key, count, _), holding in zip(held, holdings, strict=True):
             self._hear(tenant, key, count, holding)
 
@@ -240,16 +280,34 @@ class Entering:
         places.told = count - holding.surplus
         places.total, places.own_then = holding.total, places.told
         if holding.surplus:
-            log.error("connections_given_up", tenant=tenant.who.tenant_id, zone=key.name, count=holding.surplus)
-            for end in list(places.ends.values())[-holding.surplus :]:
-                end()
+            log.error("connections_given_up", tenant=tenant.tenant_id, zone=key.name, count=holding.surplus)
+            for number in list(places.ends)[-holding.surplus :]:
+                places.ends.pop(number)()  # it counts no more from now on, however long it takes to close
         if not places.ends:
             del tenant.places[key]
 
     def _go_away(self, tenant: TenantPlaces, error: Exception) -> None:
         if not tenant.is_away:
             tenant.is_away = True
-            log.warning("shared_caps_alone", tenant=tenant.who.tenant_id, error=type(error).__name__)
+            log.warning("shared_caps_alone", tenant=tenant.tenant_id, error=type(error).__name__)
+
+
+def _answer(tenant: TenantPlaces, one: Waiting, entry: Entry) -> None:
+    """Tell one who waits what Redis answered."""
+    wait_ns = entry.wait_us * US_NS
+    match entry.result:
+        case Result.FULL:
+            _refuse(one, NotLetIn(one.caps[entry.refused_by], wait_ns))
+        case Result.REJECTED:
+            _refuse(one, NotLetIn(one.zones[entry.refused_by], wait_ns))
+        case Result.STRANGER | Result.UNSETTLED:
+            _refuse(one, NotLetIn(None, wait_ns))
+        case Result.IN:
+            for cap, total in zip(one.caps, entry.totals, strict=True):
+                places = tenant.places[cap.key]
+                places.told += 1
+                places.total, places.own_then = total, places.told
+            _accept(tenant, one, wait_ns)
 
 
 def _accept(tenant: TenantPlaces, one: Waiting, wait_ns: int) -> None:

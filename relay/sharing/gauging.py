@@ -43,9 +43,9 @@ class Gauging:
         """Count what is spent of ``zone`` from now on."""
         self._told.setdefault(tenant_id, Told()).spent.setdefault(zone, zone.spent)
 
-    def forget_those_at_rest(self) -> None:
+    def forget_those_at_rest(self, now_ns: int) -> None:
         """Show readings no more that nobody has heard anything after."""
-        long_ago = time.monotonic() - SHOWN_SECONDS
+        long_ago = now_ns / SECOND_NS - SHOWN_SECONDS
         for tenant_id in [tenant_id for tenant_id, heard in self._heard.items() if heard < long_ago]:
             del self._heard[tenant_id]
             self._figures.fullness_of.pop(tenant_id, None)

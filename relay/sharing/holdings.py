@@ -1,14 +1,15 @@
 """What one relay process holds of a tenant's caps, and who waits to be let in."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from relay.store.caps import Who
 from relay.throttle.zones import KeyedZone, ZoneKey
 
+SAY_AGAIN_SECONDS = 30.0  # where nothing changed: a replica may have taken over that lagged behind
 MOST_TOGETHER = 64  # connections that are decided in one round trip
 End: TypeAlias = Callable[[], None]
 
@@ -39,18 +40,21 @@ class Waiting:
 class TenantPlaces:
     """What is held of one tenant. ``asking`` has one speak to Redis at a time: an older figure must not come last."""
 
-    who: Who
+    tenant_id: str
+    generation: str = ""  # of Redis' data, as last heard
     places: dict[ZoneKey, Places] = field(default_factory=dict)
     waiting: deque[Waiting] = field(default_factory=deque)
     asking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    said_at: float = field(default_factory=time.monotonic)  # when all of it was said
     is_away: bool = False
+    was_dead: bool = False  # others may have been let in in its place since it was said
     is_letting_in: bool = False  # a task goes through those who wait
     is_leaving: bool = False  # a task will say who has left
 
-    @property
-    def holds_any(self) -> bool:
-        """Tell whether a connection is open here."""
-        return any(places.ends for places in self.places.values())
+    def must_say(self, now: float) -> bool:
+        """Tell whether to say all that is held again: Redis may not know it, or know something else."""
+        is_overdue = bool(self.places) and now > self.said_at + SAY_AGAIN_SECONDS
+        return self.is_away or self.was_dead or is_overdue
 
     @property
     def is_at_rest(self) -> bool:

@@ -1,7 +1,6 @@
 """The shared zones of one relay process, found by whose traffic they add up, and the tasks that ask for permits."""
 
 import asyncio
-import time
 
 import structlog
 
@@ -54,9 +53,8 @@ class Leasing:
         """Tell whether no zone is in use."""
         return not self._tasks
 
-    def forget_those_at_rest(self) -> None:
+    def forget_those_at_rest(self, now_ns: int) -> None:
         """Drop what is not needed any more: of tenants that are gone nothing stays."""
-        now_ns = time.monotonic_ns()
         for tenant_id, tenant in list(self._tenants.items()):
             tenant.forget_what_is_past(now_ns)
             if tenant_id not in self._tasks and not len(tenant):

@@ -1,6 +1,5 @@
 """All that one relay process shares with the others: permits of zones, handshakes, places under caps."""
 
-import asyncio
 import os
 import secrets
 from contextlib import suppress
@@ -10,12 +9,11 @@ from django.conf import settings
 from relay.process.tasks import BackgroundTasks
 from relay.sharing.entering import Entering
 from relay.sharing.gauging import Gauging
+from relay.sharing.heart import Heart
 from relay.sharing.leasing import Leasing
 from relay.sharing.surroundings import Figures, Room, Surroundings
 from relay.store.pool import StoreUnavailable, on_loop
-from relay.store.workers import alive_workers, forget_worker
-
-BEAT_SECONDS = 2.0
+from relay.store.workers import forget_worker
 
 
 class Sharing:
@@ -30,20 +28,14 @@ class Sharing:
         around = Surroundings(self.redis, self.worker, room, self.figures, settings.STORE_DECISION_SECONDS)
         self.gauging = Gauging(self.redis, self.figures)
         self.leasing = Leasing(around, self.gauging)
-        self.entering = Entering(around)
+        self.heart = Heart(self.redis, self.worker, self.figures)
+        self.entering = Entering(around, self.heart)
 
-    async def beat(self) -> None:
-        """Say every two seconds, for ever, that the process is alive."""
-        while True:
-            with suppress(StoreUnavailable):  # whoever was alive is taken to be so still
-                self.figures.workers = await alive_workers(self.redis, self.worker)
-            await asyncio.sleep(BEAT_SECONDS)
-
-    def forget_those_at_rest(self) -> None:
+    def forget_those_at_rest(self, now_ns: int) -> None:
         """Drop what nobody uses any more: of tenants that are gone nothing stays."""
-        self.leasing.forget_those_at_rest()
-        self.entering.forget_those_at_rest()
-        self.gauging.forget_those_at_rest()
+        self.leasing.forget_those_at_rest(now_ns)
+        self.entering.forget_those_at_rest(now_ns)
+        self.gauging.forget_those_at_rest(now_ns)
 
     async def aclose(self) -> None:
         """End what is under way, and say that the process ends."""

@@ -86,8 +86,8 @@ class Surroundings:
     decision_seconds: float
     probing: Probing = field(default_factory=Probing)
 
-    async def answer_to(self, question: Coroutine[None, None, Answer]) -> Answer:
-        """Wait for Redis' answer, as long as a decision may take.
+    async def answer_to(self, question: Coroutine[None, None, Answer], patience_seconds: float | None = None) -> Answer:
+        """Wait for Redis' answer, as long as a decision may take, or ``patience_seconds``.
 
         What this process itself was late is given to Redis once more: its answer may have come meanwhile, unread.
 
@@ -95,11 +95,12 @@ class Surroundings:
             TimeoutError: no answer came.
             StoreUnavailable: Redis can't be reached, or refuses.
         """
+        patience_seconds = max(patience_seconds or 0.0, self.decision_seconds)
         loop, asked = asyncio.get_running_loop(), asyncio.ensure_future(question)
         try:
             for _ in range(2):
-                due = loop.time() + self.decision_seconds
-                await asyncio.wait({asked}, timeout=self.decision_seconds)
+                due = loop.time() + patience_seconds
+                await asyncio.wait({asked}, timeout=patience_seconds)
                 if asked.done() or loop.time() < due + LATE_SECONDS:
                     break
             if not asked.done():

@@ -11,9 +11,7 @@ from relay.store.scripts import Script
 from relay.throttle.policy import ZonePolicy
 from relay.throttle.zones import ZoneKey
 
-ALIVE_SECONDS = 8.0  # for so long a process that says nothing is taken for alive; its connections count
-HOLD_SECONDS = 1.5  # how often each says what it holds
-SETTLE_SECONDS = 2.0  # after Redis lost its data or was silent: all must have said what they hold
+SETTLE_SECONDS = 2.0  # after Redis lost its data: all must have said what they hold
 SECOND_US = 1_000_000
 US_NS = 1_000
 ENTER = Script("clock", "enter")
@@ -37,14 +35,12 @@ class Entry(NamedTuple):
     """The answer to one connection.
 
     Attributes:
-        generation: names Redis' data.
         result: whether it is let in.
         refused_by: which of its zones or caps refuses, from 0.
         wait_us: before it may go on; or, where it is not let in, before another try can succeed.
         totals: how many connections each cap counts now, this one included.
     """
 
-    generation: str
     result: Result
     refused_by: int
     wait_us: int
@@ -76,8 +72,26 @@ class Holding(NamedTuple):
     total: int
 
 
+class Entries(NamedTuple):
+    """The answers to several connections.
+
+    Attributes:
+        generation: names Redis' data.
+        others: other workers whose connections are counted under caps that are full: one of them may be dead.
+        each: in the order in which they were asked for.
+    """
+
+    generation: str
+    others: list[str]
+    each: list[Entry]
+
+
 class Who(NamedTuple):
-    """The worker that speaks, for which tenant, and the generation of data that it knows, or ""."""
+    """The worker that speaks, for which tenant, and the generation of data that it knows, or "".
+
+    A worker's name is its process's and the number of its life, with a slash between: a process that was taken for
+    dead goes on under another name, so that whoever buries it late buries the former one.
+    """
 
     tenant_id: str
     worker: str
@@ -85,15 +99,15 @@ class Who(NamedTuple):
 
 
 async def enter(
-    redis_on_loop: redis.asyncio.Redis, who: Who, newcomers: Sequence[Newcomer], *, holds_any: bool
-) -> list[Entry]:
+    redis_on_loop: redis.asyncio.Redis, who: Who, newcomers: Sequence[Newcomer], dead: Iterable[str] = ()
+) -> Entries:
     """Decide connections one after the other: of each all zones are charged and all caps taken, or none.
 
     Args:
         redis_on_loop: the store.
         who: who asks.
         newcomers: where they have a zone or a cap in common, it is the same in all.
-        holds_any: whether the worker has said before that it holds connections of the tenant.
+        dead: workers whose connections do not count any more.
 
     Raises:
         StoreUnavailable: Redis did not answer. The connections may count all the same, until the worker says again
@@ -102,10 +116,9 @@ async def enter(
     tenant_id = who.tenant_id
     zones = _numbered(zone for newcomer in newcomers for zone in newcomer.zones)
     caps = _numbered(cap for newcomer in newcomers for cap in newcomer.caps)
-    key_names = [keys.store_clock(tenant_id), keys.cap_holders(tenant_id)]
-    key_names += [keys.zone(tenant_id, key) for key, _ in zones] + [keys.cap(tenant_id, cap.key) for cap in caps]
-    lives = int(ALIVE_SECONDS * SECOND_US), int(SETTLE_SECONDS * SECOND_US)
-    arguments: list[str | int] = [who.worker, who.generation, *lives, int(holds_any)]
+    key_names = [keys.store_clock(tenant_id), *(keys.zone(tenant_id, key) for key, _ in zones)]
+    key_names += [keys.cap(tenant_id, cap.key) for cap in caps]
+    arguments: list[str | int] = [who.worker, who.generation, int(SETTLE_SECONDS * SECOND_US), " ".join(dead)]
     arguments += [len(zones), len(caps), len(newcomers)]
     for _, policy in zones:
         period_us = max(1, policy.period_ns // US_NS)
@@ -116,8 +129,8 @@ async def enter(
     for newcomer in newcomers:
         arguments.append(" ".join(str(zones[zone]) for zone in newcomer.zones))
         arguments.append(" ".join(str(caps[cap]) for cap in newcomer.caps))
-    generation, *entries = cast("list[Any]", await ENTER.run(redis_on_loop, key_names, arguments))
-    return [_entry(str(generation), entry) for entry in entries]
+    generation, others, *entries = cast("list[Any]", await ENTER.run(redis_on_loop, key_names, arguments))
+    return Entries(str(generation), [str(name) for name in others], [_entry(entry) for entry in entries])
 
 
 def _numbered(found: Iterable[Found]) -> dict[Found, int]:
@@ -125,24 +138,31 @@ def _numbered(found: Iterable[Found]) -> dict[Found, int]:
     return {one: number for number, one in enumerate(dict.fromkeys(found), start=1)}
 
 
-def _entry(generation: str, answer: Sequence[str | int]) -> Entry:
+def _entry(answer: Sequence[str | int]) -> Entry:
     result, number, wait_us, *totals = answer
-    return Entry(generation, Result(str(result)), int(number) - 1, int(wait_us), tuple(int(total) for total in totals))
+    return Entry(Result(str(result)), int(number) - 1, int(wait_us), tuple(int(total) for total in totals))
 
 
-async def hold(redis_on_loop: redis.asyncio.Redis, who: Who, held: Sequence[Held]) -> tuple[str, list[Holding]]:
-    """Say what a worker holds, and that it is alive; answers the generation, and what is too much.
+async def hold(
+    redis_on_loop: redis.asyncio.Redis, who: Who, held: Sequence[Held], *, was_dead: bool = False
+) -> tuple[str, list[Holding]]:
+    """Say what a worker holds; answers the generation, and what is too much.
 
-    Nothing is too much as long as the worker was taken for alive: what it holds was let in.
+    Nothing is too much as long as nobody took the worker for dead: what it holds was let in.
+
+    Args:
+        redis_on_loop: the store.
+        who: who holds it.
+        held: how much, under which caps.
+        was_dead: whether its process was taken for dead since it said so last. Else Redis knows from whether it still
+            counts what the worker said before.
 
     Raises:
         StoreUnavailable: Redis did not answer.
     """
     tenant_id = who.tenant_id
-    key_names = [keys.store_clock(tenant_id), keys.cap_holders(tenant_id)]
-    key_names += [keys.cap(tenant_id, cap.key) for cap in held]
-    lives = int(ALIVE_SECONDS * SECOND_US), int(SETTLE_SECONDS * SECOND_US)
-    arguments: list[str | int] = [who.worker, who.generation, *lives, len(held)]
+    key_names = [keys.store_clock(tenant_id), *(keys.cap(tenant_id, cap.key) for cap in held)]
+    arguments: list[str | int] = [who.worker, who.generation, int(was_dead), len(held)]
     for cap in held:
         arguments += [cap.connections, cap.limit]
     answer = cast("list[str | int]", await HOLD.run(redis_on_loop, key_names, arguments))

@@ -39,13 +39,8 @@ def gauges(tenant_id: str) -> str:
 
 
 def cap(tenant_id: str, key: ZoneKey) -> str:
-    """Hash: a relay process to how many connections it holds under one cap. Ends a day after the last word of any."""
+    """Hash: a relay process's name to how many connections it holds under one cap. Ends a day after the last change."""
     return f"{{{tenant_id}}}:cap:{'/'.join(key)}"
-
-
-def cap_holders(tenant_id: str) -> str:
-    """Sorted set: relay processes that hold connections, scored by until when they count as alive. Ends with caps."""
-    return f"{{{tenant_id}}}:cap_holders"
 
 
 def announced(tenant_id: str) -> str:
@@ -69,5 +64,10 @@ def telemetry() -> str:
 
 
 def workers() -> str:
-    """Sorted set: relay processes that are alive, scored by when they last said so (Unix seconds)."""
-    return "floodgate:workers"
+    """Sorted set: relay processes, scored by until when they count as alive (its clock's time)."""
+    return "floodgate:{workers}"
+
+
+def workers_clock() -> str:
+    """Hash: the clock by which relay processes are alive, and its generation. Ends a day after the last word of any."""
+    return "floodgate:{workers}:clock"

@@ -10,20 +10,43 @@ from relay.store.pool import blocking
 from relay.store.scripts import Script
 from relay.throttle.zones import ZoneKey
 
-ALIVE_SECONDS = 10.0  # for so long a process that says nothing is taken for alive
+BEAT_SECONDS = 1.0  # how often each says that it is alive
+ALIVE_SECONDS = 8.0  # for so long a process that says nothing is taken for alive; its connections count
+SETTLE_SECONDS = 2.0  # after a silence of Redis for so long all that were alive before still are: they will speak
+MILLION = 1_000_000
+BEAT = Script("clock", "beat")
 ALIVE_WORKERS = Script("alive_workers")
 WINDOWS_SECONDS = 10, 60
 GAUGE = Script("gauge")
 
 
-async def alive_workers(redis_on_loop: redis.asyncio.Redis, worker: str) -> int:
-    """Say that ``worker`` is alive; answers how many are, this one among them.
+class Pulse(NamedTuple):
+    """What a process hears when it says that it is alive.
+
+    Attributes:
+        generation: names the data in which processes say so.
+        is_new: some may not have said so yet since it began: nobody can be told to be dead.
+        has_lapsed: the process had been taken for dead.
+        alive: those that are alive, and for how many seconds without another word.
+    """
+
+    generation: str
+    is_new: bool
+    has_lapsed: bool
+    alive: dict[str, float]
+
+
+async def beat(redis_on_loop: redis.asyncio.Redis, worker: str, generation: str) -> Pulse:
+    """Say that ``worker`` is alive. ``generation`` is as last answered, or empty.
 
     Raises:
         StoreUnavailable: Redis did not answer.
     """
-    names = await ALIVE_WORKERS.run(redis_on_loop, [keys.workers()], [int(1000 * ALIVE_SECONDS), worker])
-    return len(cast("list[str]", names))
+    arguments: list[str | int] = [worker, generation, int(ALIVE_SECONDS * MILLION), int(SETTLE_SECONDS * MILLION)]
+    answer = await BEAT.run(redis_on_loop, [keys.workers_clock(), keys.workers()], arguments)
+    known, is_new, has_lapsed, *alive = cast("list[str | int]", answer)
+    left = {str(name): int(us) / MILLION for name, us in zip(alive[::2], alive[1::2], strict=True)}
+    return Pulse(str(known), bool(is_new), bool(has_lapsed), left)
 
 
 async def forget_worker(redis_on_loop: redis.asyncio.Redis, worker: str) -> None:
@@ -41,7 +64,7 @@ def names_of_alive_workers() -> list[str]:
     Raises:
         StoreUnavailable: Redis did not answer.
     """
-    return cast("list[str]", ALIVE_WORKERS.run_in_thread([keys.workers()], [int(1000 * ALIVE_SECONDS), ""]))
+    return cast("list[str]", ALIVE_WORKERS.run_in_thread([keys.workers_clock(), keys.workers()], []))
 
 
 class Spent(NamedTuple):

@@ -79,7 +79,7 @@ def test_publishing_asks_and_then_the_clients_page_shows_the_limits_in_force(adm
 
 def test_after_publishing_the_receipt_follows_without_a_reload(admin, draft):
     tenant_id = str(draft.policy.tenant_id)
-    blocking().zadd(keys.workers(), {"7-5f1c": time.time()})
+    blocking().zadd(keys.workers(), {"7-5f1c": (time.time() + 60) * 1_000_000})
     admin.goto(page_of(draft, "publish"))
     expect(admin.get_by_text("client is added: 100 messages a second")).to_be_visible()
     field(admin, "Reason").fill("As agreed")

@@ -6,6 +6,7 @@ from auditlog.models import LogEntry
 from relay.store import keys
 from relay.store.pool import blocking
 from relay.store.receipts import CONFIRM, KEPT_MS
+from relay.store.workers import ALIVE_SECONDS
 
 BEFORE_ALL = "0-0"
 
@@ -26,7 +27,8 @@ def alive(redis):
     """Makes relay processes that say they are alive."""
 
     def make(*names, seconds_ago=0.0):
-        blocking().zadd(keys.workers(), dict.fromkeys(names, time.time() - seconds_ago))
+        until = time.time() - seconds_ago + ALIVE_SECONDS
+        blocking().zadd(keys.workers(), dict.fromkeys(names, until * 1_000_000))
 
     return make
 

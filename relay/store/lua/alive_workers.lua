@@ -1,15 +1,8 @@
--- Tells which relay processes are alive, by Redis' own time: hosts' clocks differ. Whoever speaks is.
--- KEYS[1]: keys.workers()
--- ARGV: for how long one that says nothing is taken for alive (milliseconds), and the name of the one that speaks or ""
--- Returns: the names of all that are alive
-local time, kept_ms, worker = redis.call("TIME"), tonumber(ARGV[1]), ARGV[2]
-local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
-local function seconds(number) return string.format("%.6f", number) end
-local first, last = seconds(now - kept_ms / 1000), seconds(now + kept_ms / 1000) -- time may have stepped back a little
-if worker ~= "" then
-  redis.call("ZREMRANGEBYSCORE", KEYS[1], "-inf", "(" .. first)
-  redis.call("ZREMRANGEBYSCORE", KEYS[1], "(" .. last, "+inf") -- they will speak again
-  redis.call("ZADD", KEYS[1], seconds(now), worker)
-  redis.call("PEXPIRE", KEYS[1], 2 * kept_ms)
-end
-return redis.call("ZRANGE", KEYS[1], first, last, "BYSCORE")
+-- Tells which relay processes are alive, and changes nothing: who only looks must not hide a silence from them.
+-- KEYS[1]: keys.workers_clock(), then keys.workers()
+-- ARGV: none
+-- Returns: their names
+local clock = redis.call("HMGET", KEYS[1], "last", "offset")
+local time = redis.call("TIME")
+local now = tonumber(time[1]) * 1000000 + tonumber(time[2]) + tonumber(clock[2] or "0")
+return redis.call("ZRANGE", KEYS[2], string.format("(%.0f", math.max(now, tonumber(clock[1] or "0"))), "+inf", "BYSCORE")

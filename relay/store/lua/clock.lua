@@ -31,6 +31,13 @@ local function turns_to(key, known, terms, now)
   return true
 end
 
+-- Tells whether a worker's name, "process/life", is of a former life of the process of another.
+local function is_former_life(name, other)
+  local process, life = string.match(name, "^(.*)/(%d+)$")
+  local same, later = string.match(other, "^(.*)/(%d+)$")
+  return process ~= nil and process == same and tonumber(life) < tonumber(later)
+end
+
 -- Returns the time, the generation, when data was found to be lost or -1, and the time by which whoever had not spoken
 -- is taken for dead. After a silence that is when it began: then Redis was not there, or its time leapt, and for a
 -- while nobody can be blamed.

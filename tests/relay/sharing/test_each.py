@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from relay.sharing.each import for_each
+from tests.relay.eventually import eventually, turns
 
 pytestmark = pytest.mark.asyncio
 
@@ -13,7 +14,7 @@ async def test_each_gets_its_step_and_no_more_than_so_many_at_once():
     async def step(item):
         under_way.add(item)
         most.append(len(under_way))
-        await asyncio.sleep(0)
+        await turns(0)
         under_way.remove(item)
         done.append(item)
 
@@ -38,21 +39,21 @@ async def test_an_exception_in_one_is_that_ones_alone(caplog):
 
 
 async def test_nothing_to_do_is_done_at_once():
-    await for_each([], asyncio.sleep)
+    await for_each([], turns)
 
 
 async def test_a_cancellation_ends_all_steps():
-    ended = []
+    begun, ended = [], []
 
     async def step(item):
+        begun.append(item)
         try:
             await asyncio.Event().wait()
         finally:
             ended.append(item)
 
     task = asyncio.create_task(for_each(range(5), step, at_once=2))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    await eventually(lambda: len(begun) == 2)
     task.cancel()
     await asyncio.wait([task])
 

@@ -1,10 +1,12 @@
 import asyncio
+import time
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 
+from relay.process.tasks import end_tasks
 from relay.sharing.entering import NotLetIn, part_of
 from relay.store import keys
 from relay.store.pool import blocking
@@ -146,22 +148,102 @@ async def test_a_connection_without_limits_asks_nobody(no_redis, sharing_of, ten
 
 
 @pytest.mark.asyncio
-async def test_a_process_that_was_taken_for_dead_gives_up_what_others_were_let_in_for(redis, sharing_of, tenant_id):
+async def test_a_process_that_was_taken_for_dead_gives_up_what_others_were_let_in_for(
+    redis, long_since, sharing_of, tenant_id
+):
     stalled, other, ended = sharing_of(), sharing_of(), []
     async with AsyncExitStack() as stack:
         for _ in range(2):
             await enter(stalled, tenant_id, stack, ended=ended)
-        forget(stalled, tenant_id)
+        bury(stalled)
         await enter(other, tenant_id, stack)
 
-        speaking = asyncio.create_task(stalled.entering.say_for_ever())
+        speaking = [
+            asyncio.create_task(work) for work in (stalled.heart.beat_for_ever(), stalled.entering.say_for_ever())
+        ]
         await eventually(lambda: ended == [1])
-        speaking.cancel()
+        assert stalled.heart.name == f"{stalled.worker}/2"
+        assert (await refusal(other, tenant_id)).by == CAP
+        await end_tasks(speaking)
 
 
-def forget(sharing, tenant_id):
+@pytest.mark.asyncio
+async def test_who_is_alive_loses_no_place_although_somebody_needs_one(redis, long_since, sharing_of, tenant_id):
+    one, other, ended = sharing_of(), sharing_of(), []
+    async with AsyncExitStack() as stack:
+        for _ in range(2):
+            await enter(one, tenant_id, stack, ended=ended)
+        for _ in range(3):
+            assert (await refusal(other, tenant_id)).by == CAP
+    assert not ended
+
+
+@pytest.mark.asyncio
+async def test_where_redis_has_just_forgotten_who_is_alive_nobody_is_taken_for_dead(redis, sharing_of, tenant_id):
+    one, other = sharing_of(), sharing_of()
+    async with AsyncExitStack() as stack:
+        for _ in range(2):
+            await enter(one, tenant_id, stack)
+        bury(one)
+
+        assert (await refusal(other, tenant_id)).by == CAP
+
+
+@pytest.mark.asyncio
+async def test_a_process_that_was_taken_for_dead_says_so_of_each_tenant_before_it_lets_anybody_in(
+    redis, long_since, sharing_of, tenant_id
+):
+    stalled, other = sharing_of(), sharing_of()
+    async with AsyncExitStack() as stack:
+        await enter(stalled, tenant_id, stack)
+        bury(stalled)
+        for _ in range(2):
+            await enter(other, tenant_id, stack)
+
+        await stalled.heart.beat()
+
+        assert (await refusal(stalled, tenant_id)).by == CAP
+        assert sum(map(int, blocking().hvals(keys.cap(tenant_id, CAP.key)))) == 2
+
+
+@pytest.mark.asyncio
+async def test_f10_what_a_redis_that_restarted_empty_forgot_is_said_again(own_server, sharing_of, tenant_id):
+    sharing = sharing_of()
+    async with AsyncExitStack() as stack:
+        for _ in range(2):
+            await enter(sharing, tenant_id, stack)
+        tasks = [asyncio.create_task(work) for work in (sharing.heart.beat_for_ever(), sharing.entering.say_for_ever())]
+        await eventually(lambda: blocking().exists(keys.workers()))
+        blocking().flushdb()
+
+        await eventually(lambda: full_for(tenant_id))
+        await end_tasks(tasks)
+
+
+@pytest.mark.asyncio
+async def test_a_tenant_that_nothing_happens_in_costs_nothing(redis, sharing_of, tenant_id):
+    sharing = sharing_of()
+    async with AsyncExitStack() as stack:
+        for _ in range(50):
+            await enter(sharing, str(uuid4()), stack)
+        before = blocking().info("commandstats")["cmdstat_evalsha"]["calls"]
+        tasks = [asyncio.create_task(work) for work in (sharing.heart.beat_for_ever(), sharing.entering.say_for_ever())]
+        await turns(2.5)
+        await end_tasks(tasks)
+
+        assert blocking().info("commandstats")["cmdstat_evalsha"]["calls"] <= before + 4
+
+
+@pytest.fixture
+def long_since(redis):
+    """Has Redis known for long who is alive."""
+    began_us = int((time.time() - 60) * 1_000_000)
+    blocking().hset(keys.workers_clock(), mapping={"generation": began_us, "last": began_us})
+
+
+def bury(sharing):
     """Have a process taken for dead, as after eight silent seconds."""
-    assert blocking().zrem(keys.cap_holders(tenant_id), sharing.worker) == 1
+    assert blocking().zrem(keys.workers(), sharing.worker) == 1
 
 
 @pytest.mark.parametrize(
@@ -194,12 +276,11 @@ async def test_f8_places_are_known_while_redis_is_away_and_said_again_when_it_is
 
         own_server.start()
         speaking = asyncio.create_task(sharing.entering.say_for_ever())
-        other = sharing_of()
-        await eventually(lambda: full_for(other, tenant_id))
-        speaking.cancel()
+        await eventually(lambda: full_for(tenant_id))
+        await end_tasks([speaking])
 
 
-def full_for(sharing, tenant_id):
+def full_for(tenant_id):
     return sum(map(int, blocking().hvals(keys.cap(tenant_id, CAP.key)))) == 2
 
 
@@ -209,11 +290,11 @@ async def test_tenants_that_are_gone_leave_nothing(redis, sharing_of):
     async with AsyncExitStack() as stack:
         for _ in range(20):
             await enter(sharing, str(uuid4()), stack, zones=(ZONE,))
-        sharing.forget_those_at_rest()
+        sharing.forget_those_at_rest(time.monotonic_ns())
         assert len(sharing.entering) == 40
 
     def is_empty():
-        sharing.forget_those_at_rest()
+        sharing.forget_those_at_rest(time.monotonic_ns())
         return not len(sharing.entering)
 
     await eventually(is_empty)

@@ -29,20 +29,16 @@ def one_message(sharing, room, tenant_id, edit=0, policy=FAST):
     return flood
 
 
-async def at_rest(sharing, monkeypatch):
+async def at_rest(sharing):
     """Let an hour pass, and sweep; answers how many entries are kept."""
     await eventually(lambda: sharing.leasing.is_idle)
     gc.collect()  # errors and their frames hold one another, and zones
-    later_ns = time.monotonic_ns() + 3600 * 10**9
-    with monkeypatch.context() as patch:
-        patch.setattr(time, "monotonic_ns", lambda: later_ns)
-        patch.setattr(time, "monotonic", lambda: later_ns / 10**9)
-        sharing.forget_those_at_rest()
+    sharing.forget_those_at_rest(time.monotonic_ns() + 3600 * 10**9)
     return len(sharing.leasing) + len(sharing.figures.away) + len(sharing.figures.fullness)
 
 
 @pytest.mark.parametrize("store", ["redis", "no_redis"])
-async def test_a_policy_that_is_edited_again_and_again_leaves_nothing(store, request, sharing_of, monkeypatch):
+async def test_a_policy_that_is_edited_again_and_again_leaves_nothing(store, request, sharing_of):
     request.getfixturevalue(store)
     room = WaitingRoom(asyncio.get_running_loop())
     sharing = sharing_of(room)
@@ -54,12 +50,12 @@ async def test_a_policy_that_is_edited_again_and_again_leaves_nothing(store, req
     del flood
 
     await eventually(lambda: len(sharing.gauging) == len(sharing.figures.fullness_of))
-    assert await at_rest(sharing, monkeypatch) == 0
+    assert await at_rest(sharing) == 0
     telling.cancel()
 
 
 @pytest.mark.parametrize("store", ["redis", "no_redis"])
-async def test_tenants_that_are_gone_leave_nothing(store, request, sharing_of, monkeypatch):
+async def test_tenants_that_are_gone_leave_nothing(store, request, sharing_of):
     request.getfixturevalue(store)
     room = WaitingRoom(asyncio.get_running_loop())
     sharing = sharing_of(room)
@@ -69,46 +65,50 @@ async def test_tenants_that_are_gone_leave_nothing(store, request, sharing_of, m
     floods.clear()
 
     await eventually(lambda: len(sharing.gauging) == len(sharing.figures.fullness_of))
-    assert await at_rest(sharing, monkeypatch) == 0
+    assert await at_rest(sharing) == 0
     telling.cancel()
 
 
-async def test_a_tenant_that_somebody_is_connected_of_stays_known(redis, sharing_of, monkeypatch):
+async def test_a_tenant_that_somebody_is_connected_of_stays_known(redis, sharing_of):
     room = WaitingRoom(asyncio.get_running_loop())
     sharing = sharing_of(room)
     flood = one_message(sharing, room, "t1")
     await eventually(lambda: flood.passed)
 
-    assert await at_rest(sharing, monkeypatch) == 2
+    assert await at_rest(sharing) == 2
     assert flood.passed
 
 
-async def test_a_debt_that_is_not_made_up_for_yet_is_kept(no_redis, sharing_of, monkeypatch):
+async def test_a_debt_that_is_not_made_up_for_yet_is_kept(no_redis, sharing_of):
     room = WaitingRoom(asyncio.get_running_loop())
     sharing = sharing_of(room)
     yearly = ZonePolicy(name="all", scope=Scope.TENANT, permits=1, period_ns=31_536_000 * 10**9)
     flood = one_message(sharing, room, "t1", policy=yearly)
     await eventually(lambda: flood.passed)
 
-    assert await at_rest(sharing, monkeypatch) == 3
+    assert await at_rest(sharing) == 3
     assert flood.passed
 
 
-async def test_a_task_that_failed_begins_anew_and_no_other_tenant_notices(redis, sharing_of, monkeypatch, caplog):
-    room = WaitingRoom(asyncio.get_running_loop())
-    sharing = sharing_of(room)
-    wake, failures = room.wake, []
+class RoomThatFailsOnce(WaitingRoom):
+    """Where waking the first of one tenant fails, as by a defect."""
 
-    def fail_once(zone):
-        if zone.key.scope_id == "t1" and not failures:
-            failures.append(zone)
+    failures = 0
+
+    def wake(self, zone):
+        """Fail, or wake."""
+        if zone.key.scope_id == "t1" and not self.failures:
+            self.failures += 1
             raise LookupError
-        wake(zone)
+        super().wake(zone)
 
-    monkeypatch.setattr(room, "wake", fail_once)
+
+async def test_a_task_that_failed_begins_anew_and_no_other_tenant_notices(redis, sharing_of, caplog):
+    room = RoomThatFailsOnce(asyncio.get_running_loop())
+    sharing = sharing_of(room)
     floods = [one_message(sharing, room, tenant_id) for tenant_id in ("t1", "t2")]
 
     await eventually(lambda: all(flood.passed for flood in floods))
 
-    assert failures
+    assert room.failures
     assert "background_task_failed" in caplog.text

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from relay.store import caps, leases, workers
-from relay.store.caps import HOLD_SECONDS, Held, Newcomer, Result, Who, enter, hold
+from relay.store.caps import Held, Newcomer, Result, Who, enter, hold
 from relay.store.pool import blocking
 from tests.relay.store.held_clock import Calls, HeldClock, TimedScript
 from tests.relay.store.own_cluster import own_cluster
@@ -27,6 +27,7 @@ def clock(monkeypatch):
     monkeypatch.setattr(leases, "TAKE_LEASES", TimedScript(clock, "clock", "take_leases"))
     monkeypatch.setattr(caps, "ENTER", TimedScript(clock, "clock", "enter"))
     monkeypatch.setattr(caps, "HOLD", TimedScript(clock, "clock", "hold"))
+    monkeypatch.setattr(workers, "BEAT", TimedScript(clock, "clock", "beat"))
     monkeypatch.setattr(workers, "ALIVE_WORKERS", TimedScript(clock, "alive_workers"))
     monkeypatch.setattr(workers, "GAUGE", TimedScript(clock, "gauge"))
     return clock
@@ -61,10 +62,10 @@ def held():
 def entry(call, clock, held):
     """Lets a worker try to bring one connection in."""
 
-    def entry(worker="1", *, zones=(), caps=((CAP, CONNECTIONS),), holds_any=False, **who):
+    def entry(worker="1", *, zones=(), caps=((CAP, CONNECTIONS),), dead=(), **who):
         asks = Who(**{"tenant_id": "acme", "worker": worker, "generation": ""} | who)
         under = tuple(Held(key, held[asks.tenant_id, worker, key], policy.permits) for key, policy in caps)
-        [answer] = call(enter, asks, [Newcomer(tuple(zones), under)], holds_any=holds_any)
+        [answer] = call(enter, asks, [Newcomer(tuple(zones), under)], dead).each
         held.update((asks.tenant_id, worker, key) for key, _ in caps if answer.result is Result.IN)
         return answer
 
@@ -75,22 +76,9 @@ def entry(call, clock, held):
 def holding(call, clock, held):
     """Has a worker say what it holds under one cap; answers what is too much, and how many there are in all."""
 
-    def holding(worker, count, *, generation="", key=CAP, limit=CONNECTIONS.permits):
-        generation, [answer] = call(hold, Who("acme", worker, generation), [Held(key, count, limit)])
-        held["acme", worker, key] = count - answer.surplus
+    def holding(worker, count, *, limit=CONNECTIONS.permits, was_dead=False):
+        _, [answer] = call(hold, Who("acme", worker, ""), [Held(CAP, count, limit)], was_dead=was_dead)
+        held["acme", worker, CAP] = count - answer.surplus
         return answer
 
     return holding
-
-
-@pytest.fixture
-def all_hold(clock, holding):
-    """Lets time pass while workers say again and again what they hold."""
-
-    def all_hold(seconds, **counts):
-        for _ in range(int(seconds / HOLD_SECONDS)):
-            clock.go(HOLD_SECONDS)
-            for worker, count in counts.items():
-                holding(worker, count)
-
-    return all_hold

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from relay.store.caps import ALIVE_SECONDS, HOLD_SECONDS, SETTLE_SECONDS, Holding, Result
+from relay.store import keys
+from relay.store.caps import SETTLE_SECONDS, Held, Holding, Newcomer, Result, Who, enter
 from relay.store.pool import blocking
 from relay.throttle.limiter import Limiter
 from relay.throttle.policy import SECOND_NS
@@ -95,7 +96,7 @@ def test_the_zone_that_rejects_for_longest_is_named(entry):
     zones = tuple((ZONE._replace(name=str(n)), replace(HANDSHAKES, permits=n, burst=0, delay=0)) for n in (4, 1, 2))
     entry(zones=zones)
 
-    assert entry(zones=zones)[1:4] == (Result.REJECTED, 1, SECOND_US)
+    assert entry(zones=zones)[0:3] == (Result.REJECTED, 1, SECOND_US)
 
 
 def test_handshakes_pass_up_to_delay_then_wait_then_are_rejected(entry):
@@ -169,51 +170,76 @@ def test_f15_a_clock_that_steps_back_gives_no_handshakes_and_holds_up_none(entry
     assert entry(zones=zones, caps=()).result is Result.IN
 
 
-def test_a_dead_workers_places_are_free_once_it_counts_as_dead(full, entry, holding, all_hold):
-    all_hold(ALIVE_SECONDS - HOLD_SECONDS, **{"2": 1})
+def test_places_of_the_dead_are_free_for_whoever_says_who_is_dead(full, entry, holding):
     assert entry("3").result is Result.FULL
 
-    all_hold(2 * HOLD_SECONDS, **{"2": 1})
-
-    assert holding("2", 1) == Holding(0, 1)
-    assert [entry("3").totals for _ in range(2)] == [(2,), (3,)]
-    assert entry("2", holds_any=True).result is Result.FULL
-
-
-def test_the_places_of_one_who_was_alone_are_free_soon_after_somebody_comes(entry, clock):
-    for _ in range(3):
-        entry("1")
-    clock.go(3600)
+    assert [entry("3", dead=["1"]).totals, entry("3").totals] == [(2,), (3,)]
     assert entry("2").result is Result.FULL
 
-    clock.go(SETTLE_SECONDS)
 
-    assert entry("2").totals == (1,)
+def test_those_whose_places_fill_a_cap_are_named_to_whoever_is_refused(full, call, held):
+    under = (Held(CAP, held["acme", "2", CAP], CONNECTIONS.permits),)
+
+    entries = call(enter, Who("acme", "2", ""), [Newcomer((), under)])
+
+    assert (entries.each[0].result, entries.others) == (Result.FULL, ["1"])
 
 
-def test_a_worker_that_stalled_must_say_what_it_holds_before_it_lets_anybody_in(entry, all_hold):
-    entry("1")
-    entry("2")
-    all_hold(2 * ALIVE_SECONDS, **{"2": 1})
+def test_a_worker_that_was_buried_must_say_what_it_holds_before_it_lets_anybody_in(full, entry):
+    entry("2", dead=["1"])
 
-    stranger = entry("1", holds_any=True)
+    stranger = entry("1")
 
     assert (stranger.result, stranger.totals) == (Result.STRANGER, ())
 
 
-def test_a_worker_that_stalled_gives_up_what_others_got_meanwhile(full, entry, holding, all_hold):
-    all_hold(2 * ALIVE_SECONDS, **{"2": 1})
-    assert entry("2", holds_any=True).totals == (2,)
+def test_a_worker_that_was_buried_gives_up_what_others_got_meanwhile(full, entry, holding):
+    assert entry("2", dead=["1"]).totals == (2,)
 
     assert holding("1", 2) == Holding(1, 3)
-    assert entry("1", holds_any=True).result is Result.FULL
+    assert entry("1").result is Result.FULL
 
 
-def test_a_worker_that_stalled_and_holds_nothing_any_more_is_let_in(full, entry, held, all_hold):
-    all_hold(2 * ALIVE_SECONDS, **{"2": 1})
-    held.clear()
+def test_a_worker_that_was_buried_and_holds_nothing_any_more_is_let_in(full, entry, held):
+    entry("2", dead=["1"])
+    held["acme", "1", CAP] = 0
 
-    assert entry("1").totals == (2,)
+    assert entry("1").totals == (3,)
+
+
+def test_who_begins_another_life_goes_on_with_what_it_held(entry, holding):
+    for _ in range(2):
+        entry("a/1")
+    entry("b/1")
+
+    assert holding("a/2", 2, was_dead=True) == Holding(0, 3)
+    assert blocking().hgetall(keys.cap("acme", CAP)) == {"a/2": "2", "b/1": "1"}
+
+
+def test_a_worker_is_buried_late_in_a_former_life_and_loses_nothing_of_the_present_one(entry, holding):
+    for _ in range(2):
+        entry("a/1")
+    entry("b/1")
+    holding("a/2", 2, was_dead=True)
+
+    assert entry("b/1", dead=["a/1"]).result is Result.FULL
+
+
+def test_what_a_former_life_says_late_counts_no_more(entry, holding):
+    for _ in range(2):
+        entry("a/1")
+    holding("a/2", 2, was_dead=True)
+
+    assert entry("a/1").result is Result.STRANGER
+    assert holding("a/1", 1) == Holding(0, 2)
+    assert blocking().hgetall(keys.cap("acme", CAP)) == {"a/2": "2"}
+
+
+def test_ten_is_a_later_life_than_nine(entry, holding):
+    entry("a/9")
+
+    assert holding("a/10", 1, was_dead=True) == Holding(0, 1)
+    assert holding("a/9", 1) == Holding(0, 1)
 
 
 def test_whoever_was_let_in_stays_when_the_cap_is_lowered(entry, holding):
@@ -224,34 +250,17 @@ def test_whoever_was_let_in_stays_when_the_cap_is_lowered(entry, holding):
     assert holding("stranger", 2, limit=1) == Holding(2, 3)
 
 
-def test_f9_those_who_could_not_speak_while_redis_hung_keep_their_places(full, entry, holding, all_hold, clock):
-    all_hold(ALIVE_SECONDS, **{"1": 2, "2": 1})
-
-    clock.go(30)
-
-    assert entry("3").result is Result.FULL
-    clock.go(HOLD_SECONDS)
-    assert [holding("1", 2), holding("2", 1)] == [Holding(0, 3)] * 2
-    clock.go(SETTLE_SECONDS)
-    assert entry("3").result is Result.FULL
-
-
-def test_f9_a_redis_that_hangs_twice_in_a_row_takes_nobodys_places(full, entry, holding, clock):
-    for _ in range(2):
-        clock.go(30)
-        assert entry("3").result is Result.FULL
-        clock.go(0.5)
-        assert holding("2", 1) == Holding(0, 3)
-
-    assert holding("1", 2) == Holding(0, 3)
+def generation_of(tenant_id):
+    """The name of Redis' data."""
+    return blocking().hget(keys.store_clock(tenant_id), "generation")
 
 
 def test_f10_after_a_loss_of_data_nobody_is_let_in_until_all_can_have_said_what_they_hold(full, entry, holding, clock):
-    generation = entry().generation
+    generation = generation_of("acme")
     blocking().flushdb()
     clock.go(0.1)
 
-    assert entry("1", holds_any=True, generation=generation).result is Result.STRANGER
+    assert entry("1", generation=generation).result is Result.STRANGER
     unsettled = entry("3", generation="another")
     assert (unsettled.result, unsettled.wait_us) == (Result.UNSETTLED, SETTLE_SECONDS * SECOND_US)
     assert [holding("1", 2), holding("2", 1)] == [Holding(0, 2), Holding(0, 3)]
@@ -264,7 +273,8 @@ def test_f10_after_a_loss_of_data_nobody_is_let_in_until_all_can_have_said_what_
 
 def test_f10_after_a_loss_of_data_a_zone_of_handshakes_counts_as_used_up(entry, clock):
     zones = ((ZONE, HANDSHAKES),)
-    generation = entry(zones=zones, caps=()).generation
+    entry(zones=zones, caps=())
+    generation = generation_of("acme")
     blocking().flushdb()
     clock.go(0.1)
 

@@ -13,7 +13,7 @@ from relay.store.leases import LeaseRequest, take_leases
 from relay.store.pool import StoreUnavailable, answer_to, blocking, on_loop
 from relay.store.revocations import list_revoked_tokens, load_revoked_tokens
 from relay.store.telemetry_stream import append_record, forget_records, read_on, read_records
-from relay.store.workers import alive_workers, names_of_alive_workers
+from relay.store.workers import beat, names_of_alive_workers
 from relay.throttle.granting import Ask, Terms
 from relay.throttle.policy import Beyond, Counted, Scope, ZonePolicy
 from relay.throttle.zones import ZoneKey
@@ -38,7 +38,7 @@ async def entered(redis_on_loop, tenant_id, held=0):
     """What becomes of one connection."""
     cap = Held(KEY._replace(name="connections"), held, CONNECTIONS.permits)
     newcomer = Newcomer(((KEY, HANDSHAKES),), (cap,))
-    [entry] = await enter(redis_on_loop, Who(tenant_id, "1", ""), [newcomer], holds_any=False)
+    [entry] = (await enter(redis_on_loop, Who(tenant_id, "1", ""), [newcomer])).each
     return entry.result
 
 
@@ -115,7 +115,7 @@ async def test_records_of_telemetry_are_appended_read_and_forgotten(cluster, red
 
 
 async def test_workers_count_one_another(cluster, redis_on_loop):
-    assert [await alive_workers(redis_on_loop, worker) for worker in "121"] == [1, 2, 2]
+    assert [len((await beat(redis_on_loop, worker, "")).alive) for worker in "121"] == [1, 2, 2]
     assert sorted(names_of_alive_workers()) == ["1", "2"]
 
 
@@ -188,7 +188,7 @@ async def test_f7_where_no_node_listens_the_store_is_unavailable(settings, hosts
     with pytest.raises(StoreUnavailable) as on_the_loop:
         await opened.ping()
     with pytest.raises(StoreUnavailable):
-        await alive_workers(opened, "1")
+        await beat(opened, "1", "")
 
     await opened.aclose()
     assert "canary-password" not in f"{on_threads.value} {on_the_loop.value}"

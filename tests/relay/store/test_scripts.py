@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 from redis.crc import key_slot
 
-from relay.store import caps, leases
+from relay.store import caps, leases, workers
 from relay.store.caps import Result
 from relay.store.leases import LeaseRequest, take_leases
 from relay.store.pool import StoreUnavailable, blocking
@@ -15,9 +15,9 @@ from relay.throttle.policy import SECOND_NS
 from tests.relay.store.histories import KEY, PARTIES, TERMS
 from tests.relay.store.places import CAP, CONNECTIONS, HANDSHAKES
 
-NAMES = ["{acme}:clock", "{acme}:holders", "{acme}:first", "{acme}:second"]
+NAMES = ["{acme}:clock", "{acme}:first", "{acme}:second", "{acme}:third"]
 HELD = Script("clock", "hold")
-ARGUMENTS = ["1", "", 8_000_000, 2_000_000, 0]
+ARGUMENTS = ["1/1", "", 0, 0]
 
 
 def calls(command):
@@ -58,16 +58,16 @@ async def test_f16_a_script_that_redis_forgot_is_sent_again_by_its_text_once(red
 async def test_s29_arguments_are_data_and_never_text(redis, redis_on_loop):
     hostile = "1'; redis.call('SET', 'harmed', 1) --"
 
-    await HELD.run(redis_on_loop, NAMES[:2], [hostile, *ARGUMENTS[1:]])
+    await HELD.run(redis_on_loop, NAMES[:2], [hostile, "", 0, 1, 2, 3])
 
-    assert blocking().zrange(NAMES[1], 0, -1) == [hostile]
+    assert blocking().hgetall(NAMES[1]) == {hostile: "2"}
     assert not blocking().exists("harmed")
 
 
 @pytest.mark.asyncio
 async def test_what_the_script_refuses_is_unavailable(redis, redis_on_loop):
     with pytest.raises(StoreUnavailable, match="no number"):
-        await HELD.run(redis_on_loop, NAMES[:2], ["1", "", "many", 0, 0])
+        await HELD.run(redis_on_loop, NAMES[:2], ["1/1", "", 0, "many"])
 
 
 @pytest.mark.asyncio
@@ -112,7 +112,7 @@ def used(call, clock, entry, holding):
 
 
 def test_every_key_ends(used):
-    assert len(used) == 7
+    assert len(used) == 6
     assert all(blocking().pttl(name) > 0 for name in used)
 
 
@@ -131,17 +131,18 @@ def test_times_keep_all_their_digits_in_redis(used, clock):
 SCRIPTS = {
     "take_leases": (["1", "", 1, *TERMS[0], 1, 2, 0, 0, 0, 0, "crm", 1, 1], (*range(2, 13), 14, 15), (2,)),
     "enter": (
-        ["1", "", 8_000_000, 2_000_000, 0, 1, 1, 1, *TERMS[0], 3, 0, "1", "1"],
-        (2, 3, *range(5, 14)),
-        (5, 6, 7),
+        ["1/1", "", 2_000_000, "2/1", 1, 1, 1, *TERMS[0], 3, 0, "1", "1"],
+        (2, *range(4, 13)),
+        (4, 5, 6),
     ),
-    "hold": (["1", "", 8_000_000, 2_000_000, 1, 2, 3], range(2, 7), (4,)),
+    "hold": (["1/1", "", 0, 1, 2, 3], range(3, 6), (3,)),
+    "beat": (["1", "", 8_000_000, 2_000_000], (2, 3), ()),
 }
 
 
 def with_alien(name, alien, *, in_counts):
     """The script and its arguments with ``alien`` in the place of each number in turn."""
-    script = {"take_leases": leases.TAKE_LEASES, "enter": caps.ENTER, "hold": caps.HOLD}[name]
+    script = {"take_leases": leases.TAKE_LEASES, "enter": caps.ENTER, "hold": caps.HOLD, "beat": workers.BEAT}[name]
     arguments, numbers, counts = SCRIPTS[name]
     for at in numbers:
         if in_counts or at not in counts:

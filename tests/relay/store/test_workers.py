@@ -8,10 +8,11 @@ from relay.store import keys
 from relay.store.pool import StoreUnavailable, blocking
 from relay.store.workers import (
     ALIVE_SECONDS,
+    SETTLE_SECONDS,
     Reading,
     Spent,
     add_spent,
-    alive_workers,
+    beat,
     names_of_alive_workers,
     readings,
 )
@@ -25,16 +26,23 @@ KEY, OTHER = ZoneKey(Scope.TENANT, "t1", "p1", "all"), ZoneKey(Scope.CLIENT, "c1
 
 @pytest.fixture
 def speak(call, clock):
-    """Has a worker say that it is alive; answers how many are."""
-    return lambda worker: call(alive_workers, worker)
+    """Has a worker say that it is alive; answers what it hears."""
+    return lambda worker, generation="": call(beat, worker, generation)
+
+
+def names(pulse):
+    return sorted(pulse.alive)
 
 
 def test_whoever_says_that_it_is_alive_counts_itself(speak):
-    assert speak("first") == 1
+    pulse = speak("first")
+
+    assert pulse.alive == {"first": ALIVE_SECONDS}
+    assert (pulse.is_new, pulse.has_lapsed) == (True, False)
 
 
-def test_each_hears_how_many_there_are(speak):
-    assert [speak(worker) for worker in ("first", "second", "first", "third")] == [1, 2, 2, 3]
+def test_each_hears_who_there_is(speak):
+    assert [len(speak(worker).alive) for worker in ("first", "second", "first", "third")] == [1, 2, 2, 3]
     assert sorted(names_of_alive_workers()) == ["first", "second", "third"]
 
 
@@ -42,48 +50,85 @@ def test_nobody_is_alive_before_anybody_spoke(redis):
     assert names_of_alive_workers() == []
 
 
-def test_whoever_says_nothing_is_forgotten(speak, clock):
+def all_speak(speak, clock, seconds, *workers):
+    """Let time pass while workers say that they are alive."""
+    for _ in range(seconds):
+        clock.go(1)
+        for worker in workers:
+            pulse = speak(worker)
+    return pulse
+
+
+def test_whoever_says_nothing_is_forgotten_once_it_counts_as_dead(speak, clock):
+    generation = speak("silent").generation
+
+    assert names(all_speak(speak, clock, int(ALIVE_SECONDS) - 1, "other")) == ["other", "silent"]
+    pulse = all_speak(speak, clock, 1, "other")
+
+    assert (names(pulse), pulse.is_new) == (["other"], False)
+    assert names_of_alive_workers() == ["other"]
+    assert speak("silent", generation).has_lapsed
+    assert not speak("silent", generation).has_lapsed
+
+
+def test_each_hears_for_how_long_the_others_are_alive_without_another_word(speak, clock):
     speak("first")
+    clock.go(3)
 
-    clock.go(ALIVE_SECONDS)
-    assert speak("second") == 2
-    clock.now_us += 1
-    assert speak("second") == 1
+    assert speak("second").alive == {"first": ALIVE_SECONDS - 3, "second": ALIVE_SECONDS}
 
 
-def test_whoever_is_named_said_so_lately(speak, clock):
+def test_whoever_looks_changes_nothing(speak, clock):
     speak("first")
+    before = blocking().hgetall(keys.workers_clock())
 
-    clock.go(ALIVE_SECONDS)
+    clock.go(1)
+
     assert names_of_alive_workers() == ["first"]
-    clock.now_us += 1
-    assert names_of_alive_workers() == []
+    assert blocking().hgetall(keys.workers_clock()) == before
 
 
-def test_f15_after_a_step_back_the_dead_are_not_taken_for_alive(speak, clock):
-    for worker in ("dead", "living"):
-        speak(worker)
+def test_f9_those_who_could_not_speak_while_redis_hung_are_alive_still(speak, clock):
+    generation = speak("first").generation
+    speak("second")
 
-    clock.go(-3600)
+    clock.go(30)
 
-    assert names_of_alive_workers() == []
-    assert speak("living") == 1
-
-
-def test_f11_after_a_failover_to_a_clock_that_is_a_little_behind_all_are_alive_still(speak, clock):
-    for worker in ("first", "second"):
-        speak(worker)
-
-    clock.go(-1)
-
-    assert speak("first") == 2
+    assert names(speak("first", generation)) == ["first", "second"]
+    clock.go(1)
+    assert not speak("second", generation).has_lapsed
+    clock.go(SETTLE_SECONDS)
+    assert names(speak("first", generation)) == ["first", "second"]
 
 
-def test_f10_after_a_loss_of_data_whoever_speaks_first_counts_itself(speak):
-    speak("first")
+def test_f9_whoever_died_while_redis_hung_is_dead_soon_after(speak, clock):
+    speak("dead")
+    speak("living")
+
+    clock.go(30)
+    speak("living")
+
+    assert names(all_speak(speak, clock, int(SETTLE_SECONDS), "living")) == ["living"]
+
+
+def test_f15_a_clock_that_steps_buries_nobody(speak, clock):
+    generation = speak("first").generation
+    for seconds in (-3600, 1, 3600, 1):
+        clock.go(seconds)
+        assert not speak("first", generation).has_lapsed
+    assert names_of_alive_workers() == ["first"]
+
+
+def test_f10_after_a_loss_of_data_nobody_can_be_told_to_be_dead_for_a_while(speak, clock):
+    generation = speak("first").generation
     blocking().flushdb()
+    clock.go(1)
 
-    assert speak("second") == 1
+    pulse = speak("second", generation)
+
+    assert (names(pulse), pulse.is_new, pulse.generation == generation) == (["second"], True, False)
+    assert all_speak(speak, clock, int(ALIVE_SECONDS) - 1, "second").is_new
+    assert not all_speak(speak, clock, 1, "second").is_new
 
 
 def test_f16_a_script_that_redis_forgot_runs_all_the_same(speak):
@@ -92,27 +137,29 @@ def test_f16_a_script_that_redis_forgot_runs_all_the_same(speak):
     assert names_of_alive_workers() == ["first"]
 
     blocking().script_flush()
-    assert speak("first") == 1
+    assert names(speak("first")) == ["first"]
 
 
 def test_f53_the_time_is_redis_own(redis, call):
-    call(alive_workers, "first")
+    call(beat, "first", "")
 
     seconds, microseconds = blocking().time()
-    assert 0 <= seconds + microseconds / 1e6 - blocking().zscore(keys.workers(), "first") < ALIVE_SECONDS
+    until = blocking().zscore(keys.workers(), "first") / 1e6
+    assert 0 <= seconds + microseconds / 1e6 + ALIVE_SECONDS - until < ALIVE_SECONDS
 
 
 def test_the_list_ends_when_nobody_is_alive_any_more(speak):
     speak("first")
 
-    assert 0 < blocking().ttl(keys.workers()) <= 2 * ALIVE_SECONDS
+    assert blocking().ttl(keys.workers()) > 0
+    assert blocking().ttl(keys.workers_clock()) > 0
 
 
 @pytest.mark.asyncio
 async def test_f9_nobody_is_counted_while_redis_hangs(own_server, redis_on_loop):
     with own_server.frozen():
         with pytest.raises(StoreUnavailable):
-            await alive_workers(redis_on_loop, "first")
+            await beat(redis_on_loop, "first", "")
         with pytest.raises(StoreUnavailable):
             names_of_alive_workers()
 
