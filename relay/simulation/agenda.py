@@ -5,11 +5,13 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import TypeAlias
 
+from relay.throttle.lines import Lines, Waiter
+
 Step: TypeAlias = Callable[[], None]
 
 
 class Plan:
-    """Something that is to happen at ``at_ns``, unless it is called off."""
+    """Something that is to happen at ``at_ns``, unless it is cancelled."""
 
     __slots__ = ("at_ns", "step")
 
@@ -18,7 +20,7 @@ class Plan:
         self.at_ns = at_ns
         self.step: Step | None = step
 
-    def call_off(self) -> None:
+    def cancel(self) -> None:
         """Have nothing happen."""
         self.step = None
 
@@ -56,3 +58,12 @@ class Agenda:
         if plan.step is not None:
             plan.step()
         return True
+
+
+def lines_on(agenda: Agenda) -> Lines[Waiter]:
+    """The lines of those who wait, in the time of ``agenda``; what goes wrong with one of them ends the simulation."""
+    return Lines(lambda at_ns, step: agenda.plan(at_ns, lambda: step(agenda.now_ns)), _raise)
+
+
+def _raise(_waiter: Waiter, error: Exception) -> None:
+    raise error

@@ -1,9 +1,9 @@
 """The shared zones of one worker whose store answers at once: relay/sharing's tasks, step by step, in virtual time."""
 
 from relay.simulation.agenda import Agenda, Plan
-from relay.simulation.lines import Lines
 from relay.throttle.granting import Party, SharedBucket
 from relay.throttle.leases import US_NS, LeasedZone
+from relay.throttle.lines import Lines, Waiter
 from relay.throttle.lots import FAR_NS
 from relay.throttle.policy import SECOND_NS, ZoneSource
 from relay.throttle.zones import KeyedZone, ZoneKey
@@ -15,7 +15,7 @@ MOST_ZONES = 256  # in one round trip
 class Asking:
     """Finds the shared zone of a key and party, and asks for its permits while it is in use."""
 
-    def __init__(self, agenda: Agenda, lines: Lines) -> None:
+    def __init__(self, agenda: Agenda, lines: Lines[Waiter]) -> None:
         """Ask by ``agenda``, and wake those who wait in ``lines``."""
         self._agenda = agenda
         self._lines = lines
@@ -43,7 +43,7 @@ class Asking:
         if self._next is not None:
             if self._next.at_ns <= at_ns:
                 return
-            self._next.call_off()
+            self._next.cancel()
         self._next = self._agenda.plan(at_ns, self._look)
 
     def _look(self) -> None:
@@ -68,4 +68,4 @@ class Asking:
         }
         for zone, grant in grants.items():
             zone.take(grant, now_ns, now_ns)
-            self._lines.wake(zone)
+            self._lines.wake(zone, now_ns)

@@ -6,9 +6,9 @@ from typing import TypeAlias
 
 from relay.simulation.agenda import Agenda
 from relay.simulation.events import ConnectionName, Event, Kind, Outcome, Result, frame_kind, went_on
-from relay.simulation.lines import Lines
 from relay.throttle.cap import Cap
 from relay.throttle.limiter import AnyZone, FrameLimits, SessionLimits
+from relay.throttle.lines import BREAK_NS, Lines, Waiter
 from relay.throttle.policy import Direction, ZoneSource
 from relay.throttle.verdict import PASS, Action
 
@@ -22,9 +22,12 @@ class Side:
         held_by: the zone that held a message last; what stands behind that one waits for it too.
     """
 
-    def __init__(self, limits: FrameLimits, agenda: Agenda, lines: Lines, tell: Tell, end: Callable[[], None]) -> None:
+    def __init__(
+        self, limits: FrameLimits, agenda: Agenda, lines: Lines[Waiter], tell: Tell, end: Callable[[], None]
+    ) -> None:
         """Admit by ``limits`` and ``tell`` what becomes of each; ``end`` is called when the connection must end."""
         self.throttled_since_ns = self.held_bytes = self.held_since_ns = 0
+        self._silent_ns = 0  # since when all that came has gone on, after something waited
         self.held_by: ZoneSource | None = None
         self._limits = limits
         self._agenda = agenda
@@ -60,12 +63,17 @@ class Side:
             if event.kind is not Kind.CLOSE:
                 self._tell(Outcome(event, Result.CLOSED, self._agenda.now_ns, self.held_by))
 
-    def ask_again(self) -> None:
+    def count_if_throttled(self, now_ns: int) -> None:
+        """Note since when it is held back, if it does not only wait for an answer."""
+        if self._zone is not None and self._zone.holds_back(now_ns):
+            self.throttled_since_ns = self.throttled_since_ns or self.held_since_ns
+
+    def ask_again(self, now_ns: int) -> None:
         """Judge the held message once more: it is first in its line."""
         if (held := self._held) is None:
             return
-        limiter, now_ns = self._limits[frame_kind(held)], self._agenda.now_ns
-        verdict = limiter.admit_waiting(now_ns, held.size_bytes, self.held_since_ns, self.throttled_since_ns)
+        limiter, since_ns = self._limits[frame_kind(held)], self.throttled_since_ns or now_ns
+        verdict = limiter.admit_waiting(now_ns, held.size_bytes, self.held_since_ns, since_ns)
         if verdict.action is Action.CLOSE:
             self._zone, self.held_by = None, limiter.decided_by.source
             self._end()
@@ -78,10 +86,24 @@ class Side:
                 self._agenda.plan(now_ns, self._read_on)
 
     def _read_on(self) -> None:
-        if self._unread and self._held is None and self._is_open:
-            self._read, self._unread = self._unread, deque()
-            if self._walk():
-                self.throttled_since_ns = 0
+        if self._held is not None or not self._is_open:
+            return
+        if not self._unread:
+            self._look_for_break()
+            return
+        self._read, self._unread = self._unread, deque()
+        if self._walk():
+            self.throttled_since_ns = 0
+
+    def _look_for_break(self) -> None:
+        """All that waited has gone on: the wait has a break if nothing comes for a while."""
+        self._silent_ns = silent_ns = self._agenda.now_ns
+        if self.throttled_since_ns:
+            self._agenda.plan(silent_ns + BREAK_NS, lambda: self._end_wait(silent_ns))
+
+    def _end_wait(self, silent_ns: int) -> None:
+        if self._silent_ns == silent_ns and self._held is None:
+            self.throttled_since_ns = 0
 
     def _walk(self) -> bool:
         """Judge what was read, one after the other; false where one must wait or was the last."""
@@ -101,12 +123,11 @@ class Side:
     def _hold(self, event: Event, zone: AnyZone) -> None:
         self._held, self.held_bytes, self.held_since_ns = event, event.size_bytes, self._agenda.now_ns
         self.held_by = zone.source
-        self.throttled_since_ns = self.throttled_since_ns or self._agenda.now_ns
         self._join_line(zone)
 
     def _join_line(self, zone: AnyZone) -> None:
         self._zone = zone
-        self._lines.join(zone, self)
+        self._lines.join(zone, self, self._agenda.now_ns)
 
 
 class Connection:
@@ -121,7 +142,7 @@ class Connection:
         name: ConnectionName,
         limits: SessionLimits,
         caps: Sequence[Cap],
-        surroundings: tuple[Agenda, Lines, Tell],
+        surroundings: tuple[Agenda, Lines[Waiter], Tell],
         ended: Callable[["Connection"], None],
     ) -> None:
         """Take a place under each of ``caps``; ``ended`` is called once, at the end."""

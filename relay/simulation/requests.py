@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from relay.simulation.agenda import Agenda
 from relay.simulation.events import Event, Outcome, Result, went_on
-from relay.simulation.lines import Lines
 from relay.throttle.limiter import Limiter
+from relay.throttle.lines import Lines, Waiter
 from relay.throttle.policy import ZoneSource
 from relay.throttle.verdict import PASS, Action
 
@@ -17,7 +17,7 @@ class Request:
     _held_by: ZoneSource | None = None
 
     def __init__(
-        self, event: Event, limiter: Limiter, agenda: Agenda, lines: Lines, tell: Callable[[Outcome], None]
+        self, event: Event, limiter: Limiter, agenda: Agenda, lines: Lines[Waiter], tell: Callable[[Outcome], None]
     ) -> None:
         """Judge nothing yet; ``tell`` is called once, with what became of it."""
         self._event, self._limiter, self._agenda, self._lines, self._tell = event, limiter, agenda, lines, tell
@@ -36,15 +36,18 @@ class Request:
         elif verdict.reserved:
             self._agenda.plan(now_ns + verdict.wait_ns, self._go_on)
         else:
-            self._lines.join(self._limiter.decided_by, self)
+            self._lines.join(self._limiter.decided_by, self, now_ns)
 
-    def ask_again(self) -> None:
+    def ask_again(self, now_ns: int) -> None:
         """Judge it once more: it is first in its line."""
-        verdict = self._limiter.admit_waiting(self._agenda.now_ns, 0, self.held_since_ns, self.throttled_since_ns)
+        verdict = self._limiter.admit_waiting(now_ns, 0, self.held_since_ns, self.throttled_since_ns)
         if verdict is PASS:
             self._go_on()
         else:
-            self._lines.join(self._limiter.decided_by, self)
+            self._lines.join(self._limiter.decided_by, self, now_ns)
+
+    def count_if_throttled(self, _now_ns: int) -> None:
+        """It counts as throttled from the beginning: nothing closes on a request."""
 
     def _go_on(self) -> None:
         self._tell(went_on(self._event, self._agenda.now_ns, self._held_by))

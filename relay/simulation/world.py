@@ -5,11 +5,10 @@ It is a world of one relay process, a store that answers at once, and platforms 
 
 from collections.abc import Iterable, Iterator
 
-from relay.simulation.agenda import Agenda
+from relay.simulation.agenda import Agenda, lines_on
 from relay.simulation.asking import Asking
 from relay.simulation.connections import Connection
 from relay.simulation.events import ConnectionName, Event, Kind, Outcome, Result, went_on
-from relay.simulation.lines import Lines
 from relay.simulation.requests import Request
 from relay.simulation.rules import Limits, Rules
 from relay.throttle.cap import first_full
@@ -22,7 +21,7 @@ class World:
     def __init__(self, rules: Rules, began_ns: int) -> None:
         """Begin at ``began_ns``, which is more than 0, with full buckets and nothing open."""
         self._agenda = Agenda(began_ns)
-        self._lines = Lines(self._agenda)
+        self._lines = lines_on(self._agenda)
         self._limits = Limits(rules, Asking(self._agenda, self._lines))
         self._outcomes: list[Outcome] = []
         self._open: dict[ConnectionName, Connection] = {}

@@ -28,5 +28,8 @@ class Ends(Protocol[Side_contra]):
     def side_unreadable(self, side: Side_contra) -> None:
         """``side``'s endpoint has sent what no Close frame is looked for in: it broke the protocol, or it floods."""
 
+    def side_failed(self, error: Exception) -> None:
+        """A side could not do what it was called for: a defect, which must harm no other session."""
+
     def side_lost(self, side: Side_contra) -> None:
         """``side``'s socket is gone, and all that was taken from it has gone on."""

@@ -151,6 +151,10 @@ class Session:
             self._quiet_timers[side].cancel()
         self._quiet_timers[side] = self._loop.call_later(LINGER_QUIET_SECONDS, side.transport.close)
 
+    def side_failed(self, _error: Exception) -> None:
+        """End at once, and nobody else."""
+        self._give_up()
+
     def side_lost(self, side: Splice) -> None:
         """End the other side in the way that its endpoint can understand."""
         self._sides_left -= 1

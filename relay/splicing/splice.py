@@ -25,7 +25,7 @@ class Splice(asyncio.Protocol):
     # Without slots each connection takes 3 KiB more.
     _STATE = "_admit_run _asked_in_vain _counter _header _is_ending _is_lost _is_unreadable _last_words _limits"
     _PARTS = "_passing_bytes _rest _room _scanner _session _stops _write_to_peer peer throttled_since_ns transport"
-    __slots__ = (*_STATE.split(), *_PARTS.split(), "held", "skipped_bytes", "full_since_ns", "was_heard")
+    __slots__ = (*_STATE.split(), *_PARTS.split(), "held", "skipped_bytes", "full_since_ns", "was_heard", "_silent_ns")
 
     transport: asyncio.Transport
     peer: "Splice"
@@ -46,6 +46,7 @@ class Splice(asyncio.Protocol):
         self._rest = b""  # read, and not walked yet: another's turn came first
         self.held: Held | None = None
         self._asked_in_vain = False  # its turn came while the peer was full
+        self._silent_ns = 0  # since when no zone holds it back, after one did
         self.throttled_since_ns = self.full_since_ns = 0  # full: over its high-water mark, read too slowly
         self.was_heard = False  # since somebody last looked
         self._is_ending = self._is_lost = self._is_unreadable = False  # unreadable: no Close frame is looked for
@@ -97,6 +98,8 @@ class Splice(asyncio.Protocol):
         self.was_heard = True
         if passing_bytes >= size:
             self._write(data, 0, passing_bytes)
+            if self.throttled_since_ns and not self._passing_bytes:
+                self._look_for_break()
             return
         if self._header or self._is_ending:
             self._receive_carefully(data, passing_bytes)
@@ -117,13 +120,27 @@ class Splice(asyncio.Protocol):
         elif self._walk(data, 0, passing_bytes, monotonic_ns()):
             self.throttled_since_ns = 0
 
+    @property
+    def held_bytes(self) -> int:
+        """The size of the held frame."""
+        return self.held.payload_bytes if self.held is not None else 0
+
+    @property
+    def held_since_ns(self) -> int:
+        """When the held frame was first judged."""
+        return self.held.arrived_ns if self.held is not None else 0
+
+    def fail(self, error: Exception) -> None:
+        """Give the session up: this side can't be trusted any more."""
+        self._session.side_failed(error)
+
     def ask_again(self, now_ns: int) -> None:
         """Judge the held frame once more: it is first in its line."""
         if (held := self.held) is None:
             return
         held.zone = None
         if self._stops & Stop.PEER_FULL:
-            self._asked_in_vain = True
+            self._asked_in_vain, self._silent_ns = True, now_ns
             return
         limiter = self._limits[held.kind]
         since_ns = self.throttled_since_ns or now_ns
@@ -132,7 +149,7 @@ class Splice(asyncio.Protocol):
             self._session.throttle_by(limiter.decided_by).close(now_ns)
             self._session.side_exceeded(verdict)
         elif verdict is not PASS:
-            self._join_line(held, limiter, now_ns)
+            self._join_line(held, limiter)
         else:
             self._release(held, now_ns)
 
@@ -154,7 +171,10 @@ class Splice(asyncio.Protocol):
         self._stops &= ~reason
         if self._asked_in_vain and not self._stops & Stop.PEER_FULL:
             self._asked_in_vain = False
-            self.ask_again(monotonic_ns())
+            now_ns = monotonic_ns()
+            if self.throttled_since_ns:
+                self.throttled_since_ns += now_ns - self._silent_ns  # since its turn came no zone was to blame
+            self.ask_again(now_ns)
         if not self._stops and self._rest:
             rest, self._rest = self._rest, b""
             self._walk(rest, 0, 0, monotonic_ns())
@@ -252,7 +272,7 @@ class Splice(asyncio.Protocol):
         scanner = self._scanner
         self.held = Held(chunk, at, length, scanner.kind, scanner.payload_bytes, now_ns)
         self.stop(Stop.THROTTLED)
-        self._join_line(self.held, self._limits[scanner.kind], now_ns)
+        self._join_line(self.held, self._limits[scanner.kind])
 
     def _release(self, held: Held, now_ns: int) -> None:
         self._forget_held()
@@ -269,7 +289,18 @@ class Splice(asyncio.Protocol):
     def _read_on(self) -> None:
         if not self._stops and not self.transport.is_closing():
             self.transport.resume_reading()
+            if self.throttled_since_ns:
+                self._look_for_break()
         self._tell_if_over()
+
+    def _look_for_break(self) -> None:
+        """All that waited has gone on: the wait has a break if nothing comes for a while, although it is read."""
+        self._silent_ns = silent_ns = monotonic_ns()
+        self._room.after_break(lambda: self._end_wait(silent_ns))
+
+    def _end_wait(self, silent_ns: int) -> None:
+        if self._silent_ns == silent_ns and self.is_read and not self._passing_bytes:
+            self.throttled_since_ns = 0
 
     def _tell_if_over(self) -> None:
         if self._is_lost and self.held is None and not self._rest:
@@ -278,13 +309,17 @@ class Splice(asyncio.Protocol):
 
     def count_if_throttled(self, now_ns: int) -> None:
         """Count the held message from now on if it waits for its zone's rate."""
-        if self.held is not None and self.held.begins_to_count(now_ns, self._session.throttle_by):
+        held = self.held
+        if held is None or held.zone is None or not held.zone.holds_back(now_ns):
+            return
+        self.throttled_since_ns = self.throttled_since_ns or held.arrived_ns
+        if held.throttle is None:
+            held.throttle = self._session.throttle_by(held.zone)
+            held.throttle.hold(held.arrived_ns)
             self._counter.waiting += 1
-            self.throttled_since_ns = self.throttled_since_ns or self.held.arrived_ns
 
-    def _join_line(self, held: Held, limiter: Limiter, now_ns: int) -> None:
+    def _join_line(self, held: Held, limiter: Limiter) -> None:
         held.zone = limiter.decided_by
-        self.count_if_throttled(now_ns)
         self._room.join(held.zone, self)
 
     def _leave_line(self) -> None:

@@ -41,9 +41,23 @@ class Flooder:
         else:
             self._join()
 
+    @property
+    def held_bytes(self) -> int:
+        """Its messages have no size."""
+        return 0
+
+    @property
+    def held_since_ns(self) -> int:
+        """When the message was first judged."""
+        return self.held.arrived_ns if self.held is not None else 0
+
     def count_if_throttled(self, now_ns: int) -> None:
         """Remember since when it is held back."""
         self.throttled_since_ns = self.throttled_since_ns or now_ns
+
+    def fail(self, error: Exception) -> None:
+        """Have the test fail."""
+        raise error
 
     def go_on(self, _reason: Stop) -> None:
         """It is never full."""

@@ -39,9 +39,9 @@ def test_the_past_is_now():
     assert happened == [7]
 
 
-def test_what_was_called_off_does_not_happen():
+def test_what_was_cancelled_does_not_happen():
     agenda, happened = Agenda(0), []
-    agenda.plan(1, lambda: happened.append(1)).call_off()
+    agenda.plan(1, lambda: happened.append(1)).cancel()
 
     assert agenda.go_on()
     assert not agenda.go_on()

@@ -4,9 +4,8 @@ import pytest
 
 from relay.sharing import tenant_leases
 from relay.simulation import asking as simulated
-from relay.simulation.agenda import Agenda
+from relay.simulation.agenda import Agenda, lines_on
 from relay.simulation.asking import SPACING_NS, Asking
-from relay.simulation.lines import Lines
 from relay.throttle.fairness import Priority
 from relay.throttle.granting import Party
 from relay.throttle.policy import SECOND_NS, Scope, ZonePolicy, ZoneSource
@@ -25,7 +24,7 @@ def agenda():
 
 @pytest.fixture
 def asking(agenda):
-    return Asking(agenda, Lines(agenda))
+    return Asking(agenda, lines_on(agenda))
 
 
 def _lacking(asking, agenda, zone, times):

@@ -4,10 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from relay.simulation.agenda import Agenda
+from relay.simulation.agenda import Agenda, lines_on
 from relay.simulation.connections import Connection
 from relay.simulation.events import Kind
-from relay.simulation.lines import Lines
 from relay.throttle.cap import Cap
 from relay.throttle.limiter import SessionLimits
 from relay.throttle.policy import SECOND_NS, Beyond, Counted, Direction, ZonePolicy, ZoneSource
@@ -25,7 +24,7 @@ class Ground:
 
     def __init__(self, *zones, caps=()):
         self.agenda, self.outcomes, self.ended = Agenda(BEGAN_NS), [], []
-        lines = Lines(self.agenda)
+        lines = lines_on(self.agenda)
         limits = SessionLimits.of(Zone(zone) for zone in zones)
         around = self.agenda, lines, self.outcomes.append
         self.connection = Connection(event().connection, limits, caps, around, self.ended.append)
@@ -124,19 +123,36 @@ def test_what_has_not_gone_on_when_a_zone_closes_is_lost():
     assert ground.ended == [ground.connection]
 
 
-def test_a_wait_has_a_break_when_all_that_was_read_passes_at_once():
-    ground = Ground(replace(CLOSING, permits=2, period_ns=SECOND_NS))
-    ground.connection.begin()
-    pairs = [event(at_ms) for at_ms in (0, 10, 1500, 1510, 3000, 3010)]
+TWO_A_SECOND = replace(CLOSING, permits=2, period_ns=SECOND_NS)
 
-    assert [result for result, _ in ground.play(*pairs)] == ["passed", "waited"] * 3
+
+def results(*at_ms):
+    """What becomes of messages that come at these times to a limit of two a second that closes after one."""
+    ground = Ground(TWO_A_SECOND)
+    ground.connection.begin()
+    return [result for result, _ in ground.play(*map(event, at_ms))]
+
+
+def test_a_wait_has_a_break_when_all_that_was_read_passes_at_once():
+    assert results(0, 10, 1500, 1510, 3000, 3010) == ["passed", "waited"] * 3
+
+
+def test_a_wait_has_a_break_when_all_has_gone_on_and_nothing_comes():
+    hour = 3_600_000
+
+    assert results(0, 0, hour, hour) == ["passed", "waited"] * 2
+
+
+def test_after_a_break_a_message_that_has_to_wait_at_once_begins_another_wait():
+    assert results(0, 0, 600, 1100, 1600) == ["passed", *["waited"] * 4]
 
 
 def test_without_a_break_even_a_message_whose_turn_has_come_is_closed_on():
-    ground = Ground(replace(CLOSING, permits=2, period_ns=SECOND_NS))
-    ground.connection.begin()
+    found = results(*range(0, 2000, 100))
 
-    results = [result for result, _ in ground.play(*[event(at_ms) for at_ms in range(0, 2000, 100)])]
+    assert found[:2] == ["passed", "waited"]
+    assert set(found[3:]) == {"closed"}
 
-    assert results[:2] == ["passed", "waited"]
-    assert set(results[3:]) == {"closed"}
+
+def test_who_sends_the_next_as_soon_as_the_former_has_gone_on_has_no_break():
+    assert results(0, 10, 505, 1005) == ["passed", "waited", "waited", "closed"]

@@ -2,10 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from relay.simulation.agenda import Agenda
+from relay.simulation.agenda import Agenda, lines_on
 from relay.simulation.asking import Asking
 from relay.simulation.events import ConnectionName
-from relay.simulation.lines import Lines
 from relay.simulation.rules import Limits, Rules
 from relay.throttle.fairness import Priority
 from relay.throttle.granting import Party
@@ -31,7 +30,7 @@ ZONES = (
 
 def _limits(*zones, **rules):
     agenda = Agenda(NOW_NS)
-    return Limits(Rules((PolicySnapshot("policy", 1, zones),), **rules), Asking(agenda, Lines(agenda)))
+    return Limits(Rules((PolicySnapshot("policy", 1, zones),), **rules), Asking(agenda, lines_on(agenda)))
 
 
 def _names(limiter):

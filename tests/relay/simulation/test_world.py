@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.simulation.events import Kind, Result
-from relay.simulation.lines import PACING_QUANTUM_NS
 from relay.throttle.fairness import Priority
 from relay.throttle.limiter import Limiter
+from relay.throttle.lines import PACING_QUANTUM_NS
 from relay.throttle.policy import LEASE_SECONDS, Beyond, Counted, Scope, ZonePolicy
 from relay.throttle.verdict import PASS, Action
 from relay.throttle.zone import Zone

@@ -7,9 +7,8 @@ from typing import NamedTuple
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
-from relay.simulation.agenda import Agenda
+from relay.simulation.agenda import Agenda, lines_on
 from relay.simulation.events import Event, Kind
-from relay.simulation.lines import Lines
 from relay.splicing.walk import walk
 from relay.throttle.limiter import AnyZone, FrameLimits
 from relay.throttle.verdict import PASS
@@ -86,7 +85,7 @@ class Walker:
         self.held_bytes = self.held_since_ns = self.throttled_since_ns = 0
         self._begins = deque(accumulate((len(one.wire) for one in stream.frames[:-1]), initial=0))
         self._pieces = deque(stream.pieces)
-        self._limits, self._agenda, self._lines = limits, agenda, Lines(agenda)
+        self._limits, self._agenda, self._lines = limits, agenda, lines_on(agenda)
         self._scanner = scanner_of(masked=True)
         self._unread = self._chunk = b""
         self._at = self._walked = 0  # in the chunk, and where that begins in the stream
@@ -102,12 +101,13 @@ class Walker:
             pass
         return self.passed_ns
 
-    def ask_again(self) -> None:
+    def count_if_throttled(self, now_ns: int) -> None:
+        """Nothing closes on it."""
+
+    def ask_again(self, now_ns: int) -> None:
         """Judge the held frame once more."""
         limiter = self._limits[self._scanner.kind]
-        verdict = limiter.admit_waiting(
-            self._agenda.now_ns, self.held_bytes, self.held_since_ns, self.throttled_since_ns
-        )
+        verdict = limiter.admit_waiting(now_ns, self.held_bytes, self.held_since_ns, now_ns)
         if verdict is not PASS:
             self._join(limiter.decided_by)
             return
@@ -144,7 +144,7 @@ class Walker:
         self._join(limiter.decided_by)
 
     def _join(self, zone: AnyZone) -> None:
-        self._lines.join(zone, self)
+        self._lines.join(zone, self, self._agenda.now_ns)
 
     def _pass(self, up_to: int) -> None:
         while self._begins and self._begins[0] < self._walked + up_to:

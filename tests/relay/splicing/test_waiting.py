@@ -7,17 +7,18 @@ from dataclasses import replace
 import pytest
 import pytest_asyncio
 from floodgate_simulator.faults.fault import Fault
+from structlog.testing import capture_logs
 from websockets.frames import Opcode
 
 from relay.splicing.waiting import WaitingRoom
 from relay.throttle.limiter import Limiter
-from relay.throttle.policy import SECOND_NS, Beyond, Direction, ZonePolicy
+from relay.throttle.policy import SECOND_NS, Beyond, Direction, Scope, ZonePolicy
 from relay.throttle.verdict import Action
 from relay.throttle.zone import Zone
 from tests.relay.eventually import eventually, turns
 from tests.relay.integration import close_of
 from tests.relay.records import hourly, policy
-from tests.relay.seen import masked, received, throttle, traffic
+from tests.relay.seen import masked, own_session, received, throttle, traffic
 
 pytestmark = pytest.mark.asyncio
 
@@ -33,8 +34,11 @@ class Waiting:
 
     def __init__(self, name, room, zone, gone):
         self.name, self.room, self.zone, self.gone = name, room, zone, gone
-        self.throttled_since_ns = time.monotonic_ns()
-        self.held = None
+        self.throttled_since_ns = self.held_since_ns = time.monotonic_ns()
+        self.held_bytes = 0
+
+    def count_if_throttled(self, now_ns):
+        pass
 
     def ask_again(self, now_ns):
         if self.zone.has_room(now_ns):
@@ -118,6 +122,52 @@ async def test_who_has_waited_for_too_long_is_closed_before_its_turn(room):
 
     await eventually(lambda: gone == [Action.CLOSE] * 2)
     assert len(room) == 0
+
+
+class Failing(Waiting):
+    """Somebody who cannot be asked, nor always be ended."""
+
+    can_be_ended = True
+
+    def ask_again(self, _now_ns):
+        raise ValueError(self.name)
+
+    def fail(self, error):
+        self.gone.append(str(error))
+        if not self.can_be_ended:
+            raise RuntimeError(self.name)
+
+
+@pytest.mark.parametrize("can_be_ended", [True, False])
+async def test_one_who_fails_is_ended_and_logged_and_the_line_goes_on(room, can_be_ended):
+    zone, gone = Zone(FAST), []
+    line = [Waiting("a", room, zone, gone), Failing("b", room, zone, gone), Waiting("c", room, zone, gone)]
+    line[1].can_be_ended = can_be_ended
+    Limiter([zone]).admit(time.monotonic_ns())
+
+    with capture_logs() as logged:
+        for one in line:
+            room.join(zone, one)
+        await eventually(lambda: len(gone) == 3)
+
+    assert gone == ["a", "b", "c"]
+    assert [one["event"] for one in logged] == ["waiting_side_failed", "waiting_side_not_ended"][: 2 - can_be_ended]
+
+
+async def test_a_session_whose_held_message_cannot_be_judged_ends_alone(integration_of, simulator, relay):
+    zone = ZonePolicy(name="channel", permits=5, scope=Scope.CONNECTION)
+    policies = {"policies": (policy(zone),)}
+    integration, beside = integration_of(**policies), integration_of(**policies)
+    client, other = await integration.connect_raw(ORDERS), await beside.connect_raw(ORDERS)
+    client.send(masked(b"x") * 3)
+    await eventually(lambda: traffic(integration).waiting == 1)
+
+    own_session(integration).client._limits = None  # noqa: SLF001 - a defect, of whatever kind
+    other.send(masked(b"y") * 3)
+
+    assert await client.end() == b""
+    await eventually(lambda: traffic(beside).messages == 3)
+    assert (traffic(integration).waiting, len(relay.worker.connections)) == (0, 1)
 
 
 async def test_beyond_the_delay_a_message_waits(integration_of, simulator):
@@ -225,6 +275,36 @@ async def test_a_zone_that_closes_does_so_after_its_seconds_and_says_why(integra
     assert (code, word, named) == (4429, "rate_limited", "zone=client")
     assert throttle(integration)[1].closed == 1
     assert 3_590_000 <= int(retry_after.removeprefix("retry_after_ms=")) <= 3_600_000
+
+
+TWO_A_SECOND = ZonePolicy(name="client", permits=2, beyond=Beyond.CLOSE, close_after_waiting_seconds=1)
+
+
+async def test_a_client_that_was_silent_after_a_wait_is_not_closed_at_its_next_burst(integration_of, simulator):
+    client = await integration_of(policies=(policy(TWO_A_SECOND),)).connect_raw(ORDERS)
+    client.send(masked(b"x") * 2)
+    await eventually(lambda: received(simulator)["messages"] == 2)
+    await turns(0.7)
+
+    client.send(masked(b"x") * 2)
+
+    await eventually(lambda: received(simulator)["messages"] == 4)
+
+
+async def test_a_flood_whose_next_message_comes_when_the_former_has_gone_on_is_closed(bare):
+    client, platform = await bare(policies=(policy(replace(TWO_A_SECOND, permits=3)),))
+    client.send(masked(b"x") * 2)
+
+    async def flood():
+        while True:
+            await platform.frame()
+            client.send(masked(b"x"))
+
+    flooding = asyncio.create_task(flood())
+    code, _ = await client.close_frame()
+    flooding.cancel()
+
+    assert code == 4429
 
 
 async def test_a_throttled_client_that_answers_no_ping_stays_connected(integration_of):

@@ -1,4 +1,4 @@
-"""Senders that share zones and wait in line, as relay/splicing/waiting.py does it, in a time that is passed in."""
+"""Senders that share zones and wait in line, as relay/throttle/lines.py does it, in a time that is passed in."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
