@@ -8,7 +8,10 @@ from controlplane.demonstration.environment import write_for_owner
 
 
 class ClientCredentials(msgspec.Struct, frozen=True, kw_only=True):
-    """One OAuth client: how it logs in, where it connects, and the limit on its messages."""
+    """One OAuth client: how it logs in, where it connects, and the limit on its messages.
+
+    A client whose bytes are limited has that limit too; the others leave both fields out.
+    """
 
     name: str
     tenant: str
@@ -20,6 +23,8 @@ class ClientCredentials(msgspec.Struct, frozen=True, kw_only=True):
     messages_per_second: int | float
     burst: int
     delay: int
+    bytes_per_second: int | float | msgspec.UnsetType = msgspec.UNSET
+    bytes_burst: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):

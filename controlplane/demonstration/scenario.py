@@ -3,19 +3,22 @@
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from relay.throttle.policy import ZonePolicy, default_zones
+from relay.throttle.policy import Counted, ZonePolicy, default_zones
 
 SHARED_CONNECTIONS = 1000  # open connections of a platform's credential: the platform shall be no hindrance here
 LIMITED_ZONES = ("client", "connection")
+BYTE_ZONE = "bytes"
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What a client may send, in the words of credentials.json."""
+    """What a client may send, in the words of credentials.json. Without ``bytes_per_second`` bytes are not limited."""
 
     messages_per_second: float
     burst: int
     delay: int
+    bytes_per_second: float = 0
+    bytes_burst: int = 0
 
     @property
     def most_in_a_second(self) -> int:
@@ -100,11 +103,16 @@ ACME = TenantPart(
     platform="genesys",
     platform_connection="Genesys production",
     path="/v2/websocket/{channel}",
-    policies={"Integrations": Limit(100, 20, 10), "Speech analytics": Limit(100, 20, 10)},
+    policies={
+        "Integrations": Limit(100, 20, 10),
+        "Speech analytics": Limit(100, 20, 10),
+        "Transcripts": Limit(100, 20, 10, bytes_per_second=10_000, bytes_burst=20_000),
+    },
     clients=(
         ClientPart("crm-sync", "crm", "webchat:send", "Integrations", Steady(5)),
         ClientPart("order-events", "orders", "webchat:send", "Integrations", Steady(40)),
         ClientPart("speech-analytics", "speech", "api:write", "Speech analytics", Steady(1000), floods=True),
+        ClientPart("chat-transcripts", "transcripts", "webchat:send", "Transcripts", Steady(10)),
     ),
 )
 UMBRELLA = TenantPart(
@@ -126,8 +134,14 @@ ADMINISTRATOR = "admin"
 
 
 def zones(limit: Limit) -> tuple[ZonePolicy, ...]:
-    """Floodgate's default zones, with this limit on messages and room for many connections on one credential."""
-    return tuple(_fitted(zone, limit) for zone in default_zones())
+    """Floodgate's default zones, with this limit and room for many connections on one credential."""
+    fitted = tuple(_fitted(zone, limit) for zone in default_zones())
+    return (*fitted, _byte_zone(limit)) if limit.bytes_per_second else fitted
+
+
+def _byte_zone(limit: Limit) -> ZonePolicy:
+    permits, burst = int(limit.bytes_per_second), limit.bytes_burst
+    return ZonePolicy(name=BYTE_ZONE, counted=Counted.BYTES, permits=permits, burst=burst, delay=burst)
 
 
 def _fitted(zone: ZonePolicy, limit: Limit) -> ZonePolicy:

@@ -5,7 +5,15 @@ from django.contrib.auth.hashers import check_password
 
 from controlplane.demonstration.credentials import ClientCredentials
 from controlplane.demonstration.environment import Demonstration
-from controlplane.demonstration.scenario import CLIENTS, SHARED_CONNECTIONS, ClientPart, Limit, TenantPart, zones
+from controlplane.demonstration.scenario import (
+    BYTE_ZONE,
+    CLIENTS,
+    SHARED_CONNECTIONS,
+    ClientPart,
+    Limit,
+    TenantPart,
+    zones,
+)
 from tenants.actions.channels import create_channel
 from tenants.actions.clients import IssuedSecret, create_client, rotate_client_secret
 from tenants.actions.platform_connections import change_platform_connection, create_platform_connection
@@ -126,17 +134,26 @@ class TenantSeed:
             messages_per_second=limit.messages_per_second,
             burst=limit.burst,
             delay=limit.delay,
+            bytes_per_second=limit.bytes_per_second or msgspec.UNSET,
+            bytes_burst=limit.bytes_burst if limit.bytes_per_second else msgspec.UNSET,
         )
 
 
 def limit_in_force(client: OAuthClient) -> Limit | None:
-    """What the client's policy says of its messages at present; none where it says nothing."""
+    """What the client's policy says of its messages and bytes at present; none where it says nothing of messages."""
     version = PolicyVersion.objects.published().filter(policy=client.throttle_policy_id).first()
-    zone = version.zones.filter(name=MESSAGE_ZONE).first() if version else None
-    if zone is None:
+    zones_by_name = {zone.name: zone for zone in version.zones.all()} if version else {}
+    rates = {name: _rate(zone.permits, zone.period_seconds) for name, zone in zones_by_name.items()}
+    messages, counted_bytes = zones_by_name.get(MESSAGE_ZONE), zones_by_name.get(BYTE_ZONE)
+    if messages is None:
         return None
-    rate = zone.permits / zone.period_seconds
-    return Limit(int(rate) if rate.is_integer() else rate, zone.burst, zone.delay)
+    bytes_burst = counted_bytes.burst if counted_bytes else 0
+    return Limit(rates[MESSAGE_ZONE], messages.burst, messages.delay, rates.get(BYTE_ZONE, 0), bytes_burst)
+
+
+def _rate(permits: int, period_seconds: int) -> float:
+    rate = permits / period_seconds
+    return int(rate) if rate.is_integer() else rate
 
 
 def platform_credential(platform: str) -> dict[str, object]:

@@ -8,6 +8,7 @@ KEYS = ["token_url", "relay_url", "portal_url", "admin_url", "simulator_url", "u
 KEYS += ["owner_password", "clients"]
 CLIENT_KEYS = ["name", "tenant", "client_id", "client_secret", "platform", "channel", "path"]
 CLIENT_KEYS += ["messages_per_second", "burst", "delay"]
+BYTE_KEYS = ["bytes_per_second", "bytes_burst"]
 
 
 @pytest.mark.slow
@@ -16,7 +17,9 @@ def test_the_file_has_exactly_the_documented_keys(busy_demo):
     credentials = busy_demo.credentials
 
     assert list(credentials) == KEYS
-    assert [list(client) for client in credentials["clients"]] == [CLIENT_KEYS] * 5
+    keys = {client["name"]: list(client) for client in credentials["clients"]}
+    assert keys.pop("chat-transcripts") == CLIENT_KEYS + BYTE_KEYS
+    assert list(keys.values()) == [CLIENT_KEYS] * 5
 
 
 @pytest.mark.slow
@@ -35,8 +38,9 @@ def test_nobody_else_may_read_the_file(busy_demo):
     assert stat.S_IMODE((busy_demo.directory / "credentials.json").stat().st_mode) == 0o600
 
 
-def test_what_was_stored_is_loaded(tmp_path):
-    stored = credentials_with(client_secret="fgs_secret")
+@pytest.mark.parametrize("limit", [{}, {"bytes_per_second": 10_000, "bytes_burst": 20_000}], ids=["messages", "bytes"])
+def test_what_was_stored_is_loaded(tmp_path, limit):
+    stored = credentials_with(client_secret="fgs_secret", **limit)
 
     store_credentials(tmp_path / "credentials.json", stored)
 
@@ -54,7 +58,7 @@ def test_a_missing_file_counts_as_none(tmp_path):
     assert load_credentials(tmp_path / "credentials.json") is None
 
 
-def credentials_with(client_secret):
+def credentials_with(client_secret, **limit):
     client = ClientCredentials(
         name="crm-sync",
         tenant="acme",
@@ -66,6 +70,7 @@ def credentials_with(client_secret):
         messages_per_second=100,
         burst=20,
         delay=10,
+        **limit,
     )
     texts = {name: name for name in KEYS[:-1]}
     return Credentials(**texts, clients=[client])

@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
 from controlplane.demonstration.database import fill, is_current, limits_in_force
 from controlplane.demonstration.environment import Demonstration
 from controlplane.demonstration.scenario import Limit
-from relay.throttle.policy import ZonePolicy
+from relay.throttle.policy import SECOND_NS, ZonePolicy
 from tenants.actions.policies import create_draft, publish_version, set_zones
 from tenants.models.clients import OAuthClient
 from tenants.models.members import Member, User
@@ -21,11 +23,11 @@ def test_a_migrated_database_is_current(demonstration):
     assert is_current(demonstration)
 
 
-def test_it_makes_two_tenants_five_clients_an_administrator_and_an_owner(demonstration):
+def test_it_makes_two_tenants_six_clients_an_administrator_and_an_owner(demonstration):
     credentials = fill(demonstration)
 
     assert {client.tenant for client in credentials.clients} == {"acme", "umbrella"}
-    assert len(credentials.clients) == OAuthClient.objects.count() == 5
+    assert len(credentials.clients) == OAuthClient.objects.count() == 6
     assert User.objects.get(username=credentials.user).is_superuser
     owner = Member.objects.get(user__username=credentials.owner_user)
     assert (owner.role, owner.tenant.slug) == ("owner", "acme")
@@ -87,3 +89,20 @@ def test_a_limit_that_a_visitor_published_stays_and_is_told(demonstration):
 
     assert (told.messages_per_second, told.burst, told.delay) == (50, 5, 5)
     assert limits_in_force()[client.client_id] == Limit(50, 5, 5)
+
+
+def test_a_limit_on_bytes_is_told_as_it_is_in_force(demonstration):
+    credentials = fill(demonstration)
+    told = next(told for told in credentials.clients if told.name == "chat-transcripts")
+    assert (told.bytes_per_second, told.bytes_burst) == (10_000, 20_000)
+
+    root = User.objects.get(username=credentials.user)
+    policy = OAuthClient.objects.get(name=told.name).throttle_policy
+    in_force = [zone.as_policy() for zone in policy.versions.published().get().zones.all()]
+    slower = [replace(one, permits=30, period_ns=60 * SECOND_NS, burst=7, delay=7) for one in in_force[-1:]]
+    draft = create_draft(policy, acting_user=root)
+    publish_version(set_zones(draft, [*in_force[:-1], *slower], acting_user=root), acting_user=root)
+
+    told = next(told for told in fill(demonstration).clients if told.name == "chat-transcripts")
+    assert (told.bytes_per_second, told.bytes_burst) == (0.5, 7)
+    assert limits_in_force()[told.client_id] == Limit(100, 20, 10, bytes_per_second=0.5, bytes_burst=7)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from websockets.sync.client import connect
 
+from controlplane.demonstration.scenario import CLIENTS
 from relay.throttle.policy import LEASE_SECONDS
 from tests.controlplane.demonstration.started import PROJECT, StartedDemo, fetch, free_ports, left_of, start
 from tests.documentation.samples import sample
@@ -34,7 +35,7 @@ def test_every_integration_flows_through_the_relay_to_its_platform(busy_demo):
     line = busy_demo.wait_for("campaign-burst: offered")
 
     counted = {name: int(count.replace(",", "")) for name, count in COUNTED.findall(line)}
-    assert set(counted) == {"crm-sync", "order-events", "speech-analytics", "wem-logger", "campaign-burst"}
+    assert set(counted) == set(CLIENTS)
     assert all(counted.values())
 
 
