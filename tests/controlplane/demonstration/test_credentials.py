@@ -4,8 +4,8 @@ import pytest
 
 from controlplane.demonstration.credentials import ClientCredentials, Credentials, load_credentials, store_credentials
 
-KEYS = ["token_url", "relay_url", "portal_url", "admin_url", "simulator_url", "user", "password", "owner_user"]
-KEYS += ["owner_password", "clients"]
+KEYS = ["token_url", "relay_url", "operations_url", "portal_url", "admin_url", "simulator_url", "user", "password"]
+KEYS += ["owner_user", "owner_password", "clients"]
 CLIENT_KEYS = ["name", "tenant", "client_id", "client_secret", "platform", "channel", "path"]
 CLIENT_KEYS += ["messages_per_second", "burst", "delay"]
 BYTE_KEYS = ["bytes_per_second", "bytes_burst"]
