@@ -169,11 +169,11 @@ class Figures:
         for figures in self._by_id.values():
             figures.heard_at = max(figures.heard_at, heard_at)
         for flow in record.flows:
-            if flow.direction == TO_PLATFORM and flow.client in self._by_id:
-                self._by_id[flow.client].add_flow(flow, record.ended_at)
+            if flow.direction == TO_PLATFORM and flow.client_id in self._by_id:
+                self._by_id[flow.client_id].add_flow(flow, record.ended_at)
         for handshake in record.handshakes:
-            if handshake.result != ACCEPTED and handshake.client in self._by_id:
-                self._by_id[handshake.client].refused += handshake.count
+            if handshake.result != ACCEPTED and handshake.client_id in self._by_id:
+                self._by_id[handshake.client_id].refused += handshake.count
 
     def _all_heard_at(self, record: TelemetryRecord) -> float:
         """Up to when all relay processes have told. Who fell silent has ended, and is not waited for."""

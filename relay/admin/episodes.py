@@ -1,7 +1,6 @@
 """The pages of throttle episodes: who was held back, by which zone of which version, for how long, and how much."""
 
 from datetime import timedelta
-from uuid import UUID
 
 from django.contrib import admin
 from django.urls import reverse
@@ -9,7 +8,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from unfold.decorators import display
 
-from relay.admin.filters import ClientFilter, TenantFilter
+from relay.admin.filters import ClientFilter, TenantFilter, uuid_or_none
 from relay.admin.whose import WHOSE, OwnedPages
 from relay.models.episodes import EPISODE_QUIET_SECONDS, ThrottleEpisode
 from tenants.admin.rendering import moment
@@ -23,17 +22,17 @@ STATE_LABELS = {"Going on": "warning", "Over": "default"}
 class EpisodePages(OwnedPages):
     """List and page of episodes."""
 
-    list_display = ("begin", "state", "lasted", "zone", "waits", "refusals", *WHOSE, "channel")
+    list_display = ("begin", "state", "lasted", "zone", "waits", "refusals", *WHOSE, "channel_name")
     list_filter = (TenantFilter, ClientFilter, "zone", "began_at")
-    search_fields = ("^tenant", "^client", "^channel", "=zone")
+    search_fields = ("^client_id", "=zone")
     readonly_fields = (
         "begin",
         "end",
         "state",
         "lasted",
         *WHOSE,
-        "client",
-        "channel",
+        "client_id",
+        "channel_name",
         "zone",
         "enforced",
         "waits",
@@ -100,9 +99,5 @@ class EpisodePages(OwnedPages):
 
 def _version_of(episode: ThrottleEpisode) -> PolicyVersion | None:
     """The version that was in force, if it still exists."""
-    try:
-        policy_id = UUID(episode.policy_id)
-    except ValueError:
-        return None
-    versions = PolicyVersion.objects.select_related("policy")
-    return versions.filter(policy_id=policy_id, number=episode.version).first()
+    versions = PolicyVersion.objects.filter(policy__tenant=episode.tenant_id).select_related("policy")
+    return versions.filter(policy_id=uuid_or_none(episode.policy_id), number=episode.version).first()

@@ -13,7 +13,7 @@ from tenants.admin.rendering import moment
 
 
 class RollupPages(OwnedPages):
-    """What the pages of all sums share."""
+    """Base of the pages of all sums."""
 
     show_full_result_count = False  # counting millions of rows takes longer than finding some
     empty_hint = "What relay processes count appears here within ten seconds, if a worker and beat run."
@@ -28,15 +28,15 @@ class RollupPages(OwnedPages):
 class TrafficPages(RollupPages):
     """List and page of traffic."""
 
-    list_display = ("start", "granularity", "message_count", "wait_count", *WHOSE, "channel", "direction")
+    list_display = ("start", "granularity", "message_count", "wait_count", *WHOSE, "channel_name", "direction")
     list_filter = ("granularity", TenantFilter, ClientFilter, "started_at")
-    search_fields = ("^tenant", "^client", "^channel", "=granularity")
+    search_fields = ("^client_id", "=granularity")
     readonly_fields = (
         "start",
         "granularity",
         *WHOSE,
-        "client",
-        "channel",
+        "client_id",
+        "channel_name",
         "direction",
         "message_count",
         "byte_count",
@@ -77,10 +77,11 @@ class TrafficPages(RollupPages):
 class HandshakePages(RollupPages):
     """List and page of handshakes."""
 
+    has_channel = False
     list_display = ("start", "granularity", "how_many", "result", *WHOSE)
     list_filter = ("granularity", TenantFilter, ClientFilter, "started_at")
-    search_fields = ("^tenant", "^client", "^result", "=granularity")
-    readonly_fields = ("start", "granularity", *WHOSE, "client", "result", "how_many")
+    search_fields = ("^client_id", "^result", "=granularity")
+    readonly_fields = ("start", "granularity", *WHOSE, "client_id", "result", "how_many")
     fields = readonly_fields
 
     @display(description="Handshakes", ordering="count")

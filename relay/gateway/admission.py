@@ -145,7 +145,7 @@ class Admission:
         return _too_many(by.policy, refusal.wait_ns, spread_seconds)
 
     def _throttle(self, client: ClientRecord, channel: ChannelRecord, source: ZoneSource) -> ThrottleCounter:
-        return self._counters.throttle(ThrottleKey(client.tenant_slug, client.client_id, channel.name, source))
+        return self._counters.throttle(ThrottleKey(client.tenant_id, client.client_id, channel.id, source))
 
 
 def effective_policies(client: ClientRecord, channel: ChannelRecord) -> list[PolicySnapshot]:

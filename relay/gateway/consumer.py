@@ -6,14 +6,13 @@ from channels.consumer import AsyncConsumer
 from django.conf import settings
 
 from relay.gateway.admission import channel_for
-from relay.gateway.authentication import Handshake, Identity, bearer_token
+from relay.gateway.authentication import Handshake, bearer_token
 from relay.gateway.server import take_over_extension
 from relay.gateway.worker import Connection, Worker
 from relay.protocol.close_codes import CloseCode, close_reason
 from relay.protocol.denials import Denial, Denied, draining, not_found
 from relay.protocol.origins import refuse_foreign_origin
 from relay.splicing.session import Session
-from relay.store.client_records import ClientRecord
 from relay.telemetry.counters import Flow
 from relay.upstream.dial import platform_link
 from relay.upstream.link import Link, LinkTarget
@@ -41,8 +40,10 @@ class RelayConsumer(AsyncConsumer):
             handshake = Handshake.from_scope(scope)
             identity = worker.verifier.verify(bearer_token(scope))
             client = await worker.policies.client_of(identity)
-            whose = (client.tenant_slug, client.client_id)
+            whose = (client.tenant_id, client.client_id)
+            worker.counters.names.learn(client)
             channel = channel_for(client, identity, handshake)
+            worker.counters.names.learn(client, channel)
             offers, spread = _offers(handshake), worker.admission.spread_seconds()
             async with (
                 worker.here(identity),
@@ -51,7 +52,7 @@ class RelayConsumer(AsyncConsumer):
             ):
                 await send(_acceptance(link))
                 limits = worker.admission.limits(client, channel, place.scope_ids)
-                session = Session(link, limits, _flow(client, identity, channel.name), worker.around)
+                session = Session(link, limits, Flow(*whose, channel.id, ""), worker.around)
                 take_over(session.client)
                 session.begin()
                 place.begin(lambda: session.close(CloseCode.CONNECTION_LIMIT, close_reason("connection_limit")))
@@ -101,7 +102,3 @@ def _acceptance(link: Link) -> dict[str, Any]:
     """Answer the client as the platform answered."""
     headers = [(b"sec-websocket-extensions", link.extensions.encode("latin-1"))] if link.extensions else []
     return {"type": "websocket.accept", "subprotocol": link.subprotocol or None, "headers": headers}
-
-
-def _flow(client: ClientRecord, identity: Identity, channel: str) -> Flow:
-    return Flow(client.tenant_slug, identity.client_id, channel, "")

@@ -72,10 +72,10 @@ class Worker:
     @contextmanager
     def connected(self, connection: Connection) -> Iterator[None]:
         """Count a connection among the open ones, and hold it to what changed while it was being opened."""
-        key = connection.record.tenant_slug, connection.identity.client_id
+        owner = connection.identity.tenant_id, connection.identity.client_id
         self.connections.add(connection)
         self._is_empty.clear()
-        self.counters.open_connections[key] += 1
+        self.counters.connection_opened(*owner)
         if self.policies.known(connection.identity) is not connection.record:
             self._hold_to_record(connection)
         if self.is_draining:
@@ -84,7 +84,7 @@ class Worker:
             yield
         finally:
             self.connections.discard(connection)
-            self.counters.open_connections[key] -= 1
+            self.counters.connection_closed(*owner)
             if not self.connections:
                 self._is_empty.set()
 
@@ -117,6 +117,8 @@ class Worker:
     def _hold_to_record(self, connection: Connection) -> None:
         identity, session = connection.identity, connection.session
         record = self.policies.known(identity)
+        if record is not None:
+            self.counters.names.learn(record)
         if record is None or not self.policies.is_valid(identity, record):
             session.close(CloseCode.TOKEN_REVOKED, close_reason("token_revoked"))
         elif not record.tenant_is_active:

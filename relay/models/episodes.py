@@ -6,7 +6,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 
-from relay.models.rollups import LONGEST_NAME
+from relay.models.rollups import HAS_CLIENT_OR_NOBODY, LONGEST_CLIENT_ID, LONGEST_NAME, NOBODY
 
 EPISODES_KEPT_DAYS = 90
 EPISODE_QUIET_SECONDS = 10  # without a wait, a refusal or somebody who waits: then the episode is over
@@ -15,15 +15,15 @@ EPISODE_QUIET_SECONDS = 10  # without a wait, a refusal or somebody who waits: t
 class ThrottleEpisode(models.Model):
     """What one zone did to one client's traffic on one channel, without a pause of ``EPISODE_QUIET_SECONDS``.
 
-    Tenants, clients and channels are named as records name them; all are empty before a token was read.
+    Before a token was read, tenant and channel are ``NOBODY``, and the client's id is empty.
     """
 
     KEPT = timedelta(days=EPISODES_KEPT_DAYS)
-    KEY: ClassVar[tuple[str, ...]] = ("tenant", "client", "channel", "policy_id", "version", "zone")
+    KEY: ClassVar[tuple[str, ...]] = ("tenant_id", "client_id", "channel_id", "policy_id", "version", "zone")
 
-    tenant = models.CharField(max_length=LONGEST_NAME, blank=True, help_text="The tenant's slug.")
-    client = models.CharField(max_length=LONGEST_NAME, blank=True, help_text="The client's id.")
-    channel = models.CharField(max_length=LONGEST_NAME, blank=True)
+    tenant_id = models.UUIDField(default=NOBODY)
+    client_id = models.CharField(max_length=LONGEST_CLIENT_ID, blank=True, help_text="OAuth's, never given twice.")
+    channel_id = models.UUIDField(default=NOBODY)
     policy_id = models.CharField(max_length=LONGEST_NAME)
     version = models.BigIntegerField(help_text="Of the policy; 0: the limit is a setting of the relay.")
     zone = models.CharField(max_length=LONGEST_NAME)
@@ -38,10 +38,11 @@ class ThrottleEpisode(models.Model):
         ordering: ClassVar = ["-began_at", "-id"]
         indexes: ClassVar = [
             models.Index(name="episodes_by_end", fields=["-last_at"]),
-            models.Index(name="episodes_of_tenant", fields=["tenant", "-began_at"]),
+            models.Index(name="episodes_of_tenant", fields=["tenant_id", "-began_at"]),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(name="episode_ends_after_it_began", condition=Q(last_at__gte=F("began_at"))),
+            models.CheckConstraint(name="episode_is_of_a_client_or_nobody", condition=HAS_CLIENT_OR_NOBODY),
             models.CheckConstraint(
                 name="episode_is_not_negative",
                 condition=Q(version__gte=0, waited__gte=0, held_ms__gte=0, refused__gte=0, closed__gte=0),
@@ -49,8 +50,8 @@ class ThrottleEpisode(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Whose it is, which zone, and when it began."""
-        return f"{self.zone} of {self.tenant or 'nobody'}, {self.began_at:%Y-%m-%d %H:%M:%S}"
+        """Which zone, and when it began."""
+        return f"{self.zone}, {self.began_at:%Y-%m-%d %H:%M:%S}"
 
     @property
     def key(self) -> tuple[object, ...]:

@@ -1,12 +1,16 @@
-"""What was counted, added up by minute, hour and day. Tenants are named as the records name them: by their slug."""
+"""What was counted, added up by minute, hour and day. Rows have ids of tenants, clients and channels, never names."""
 
 from datetime import timedelta
 from typing import ClassVar
+from uuid import UUID
 
 from django.db import models
 from django.db.models import Q
 
-LONGEST_NAME = 100  # characters of a tenant, client, channel or result; a client's id has that many
+LONGEST_NAME = 100  # characters of a zone, direction or result
+LONGEST_CLIENT_ID = 255  # characters, as in tenants_oauthclient
+NOBODY = UUID(int=0)  # the tenant of what was counted before a token was read; NULL would not be unique
+HAS_CLIENT_OR_NOBODY = Q(tenant_id=NOBODY, client_id="") | (~Q(tenant_id=NOBODY) & ~Q(client_id=""))
 MINUTES_KEPT_HOURS = 48
 HOURS_KEPT_DAYS = 90
 DAYS_KEPT_DAYS = 730
@@ -30,24 +34,27 @@ class Granularity(models.TextChoices):
 
 
 class Rollup(models.Model):
-    """A sum over one period. ``KEY`` names the fields that tell one row from another, ``SUMS`` those that grow."""
+    """A sum over one period. ``KEY`` names the fields that tell one row from another, ``SUMS`` those that grow.
+
+    Ids are plain columns, not foreign keys: a roll-up looks no owner up, and sums outlive what they were counted of.
+    """
 
     KEY: ClassVar[tuple[str, ...]] = ()
     SUMS: ClassVar[tuple[str, ...]] = ()
 
     granularity = models.CharField(max_length=8, choices=Granularity)
     started_at = models.DateTimeField("period's start")
-    tenant = models.CharField(max_length=LONGEST_NAME, blank=True, help_text="The tenant's slug.")
-    client = models.CharField(max_length=LONGEST_NAME, blank=True, help_text="The client's id.")
+    tenant_id = models.UUIDField(default=NOBODY)
+    client_id = models.CharField(max_length=LONGEST_CLIENT_ID, blank=True, help_text="OAuth's, never given twice.")
 
     class Meta:
         abstract = True
-        ordering: ClassVar = ["granularity", "-started_at", "tenant", "client"]
+        ordering: ClassVar = ["granularity", "-started_at", "tenant_id", "client_id"]
         indexes: ClassVar = [models.Index(name="%(class)s_by_period", fields=["granularity", "-started_at"])]
 
     def __str__(self) -> str:
-        """Whose it is, and of which period."""
-        return f"{self.tenant or 'nobody'}, {self.granularity} of {self.started_at:%Y-%m-%d %H:%M}"
+        """Of which period."""
+        return f"{self.granularity} of {self.started_at:%Y-%m-%d %H:%M}"
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -56,12 +63,12 @@ class Rollup(models.Model):
 
 
 class TrafficRollup(Rollup):
-    """What one client sent on one channel in one direction; named as in a relay's records."""
+    """What one client sent on one channel in one direction; as relays count it."""
 
-    KEY = ("granularity", "started_at", "tenant", "client", "channel", "direction")
+    KEY = ("granularity", "started_at", "tenant_id", "client_id", "channel_id", "direction")
     SUMS = ("messages", "bytes", "control_frames", "waited", "held")
 
-    channel = models.CharField(max_length=LONGEST_NAME)
+    channel_id = models.UUIDField()
     direction = models.CharField(max_length=LONGEST_NAME)
     messages = models.BigIntegerField(default=0)
     bytes = models.BigIntegerField(default=0, help_text="With frame headers.")
@@ -73,8 +80,10 @@ class TrafficRollup(Rollup):
         verbose_name = verbose_name_plural = "traffic"
         constraints: ClassVar = [
             models.UniqueConstraint(
-                name="traffic_once", fields=["tenant", "granularity", "started_at", "client", "channel", "direction"]
+                name="traffic_once",
+                fields=["tenant_id", "granularity", "started_at", "client_id", "channel_id", "direction"],
             ),
+            models.CheckConstraint(name="traffic_is_of_a_client_or_nobody", condition=HAS_CLIENT_OR_NOBODY),
             models.CheckConstraint(
                 name="traffic_granularity_is_known", condition=Q(granularity__in=Granularity.values)
             ),
@@ -88,7 +97,7 @@ class TrafficRollup(Rollup):
 class HandshakeRollup(Rollup):
     """How many handshakes of one client ended in one result. Before a token is known, they are nobody's."""
 
-    KEY = ("granularity", "started_at", "tenant", "client", "result")
+    KEY = ("granularity", "started_at", "tenant_id", "client_id", "result")
     SUMS = ("count",)
 
     result = models.CharField(max_length=LONGEST_NAME, help_text="accepted, or the code of the refusal.")
@@ -98,8 +107,9 @@ class HandshakeRollup(Rollup):
         verbose_name = verbose_name_plural = "handshakes"
         constraints: ClassVar = [
             models.UniqueConstraint(
-                name="handshakes_once", fields=["tenant", "granularity", "started_at", "client", "result"]
+                name="handshakes_once", fields=["tenant_id", "granularity", "started_at", "client_id", "result"]
             ),
+            models.CheckConstraint(name="handshakes_are_of_a_client_or_nobody", condition=HAS_CLIENT_OR_NOBODY),
             models.CheckConstraint(
                 name="handshakes_granularity_is_known", condition=Q(granularity__in=Granularity.values)
             ),

@@ -121,7 +121,7 @@ class Session:
     def throttle_by(self, zone: AnyZone) -> ThrottleCounter:
         """Where to count what ``zone`` does to this connection."""
         flow = self._flow
-        return self._counters.throttle(ThrottleKey(flow.tenant, flow.client, flow.channel, zone.source))
+        return self._counters.throttle(ThrottleKey(flow.tenant_id, flow.client_id, flow.channel_id, zone.source))
 
     def side_violated(self, side: Splice, violation: ProtocolViolation) -> None:
         """Close on whoever broke the protocol with its own code, and tell the other side."""

@@ -38,7 +38,7 @@ def read_records(position: str, most: int = 1000) -> list[tuple[str, str]]:
     """
     answer = blocking().xrange(keys.telemetry(), min=f"({position}", count=most)
     entries = cast("list[tuple[str, dict[str, str]]]", answer)
-    return [(entry_id, fields["record"]) for entry_id, fields in entries]
+    return [(entry_id, fields.get("record", "")) for entry_id, fields in entries]
 
 
 def read_on(position: str, most: int) -> Reading:
@@ -53,7 +53,7 @@ def read_on(position: str, most: int) -> Reading:
     answer = blocking().xrange(keys.telemetry(), min=position, count=most + 1)
     entries = cast("list[tuple[str, dict[str, str]]]", answer)
     if entries and entries[0][0] == position:
-        return Reading([(entry_id, fields["record"]) for entry_id, fields in entries[1:]], is_continued=True)
+        return Reading([(entry_id, fields.get("record", "")) for entry_id, fields in entries[1:]], is_continued=True)
     return Reading(read_records("0", most), is_continued=False)
 
 

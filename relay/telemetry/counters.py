@@ -1,31 +1,74 @@
-"""Counts in memory what flows, was held back and was refused. Sums only: flush.py carries them away once a second."""
+"""Counts in memory what flows, was held back and was refused. differences.py says what came of it each second."""
 
 from bisect import bisect_left
 from collections import Counter
-from typing import NamedTuple
+from collections.abc import Hashable
+from typing import NamedTuple, TypeVar
+from weakref import ref
 
+from relay.store.client_records import ChannelRecord, ClientRecord
 from relay.throttle.policy import ZoneSource
 
 HELD_BOUNDS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000)
 NS_PER_MS = 1_000_000
+Key = TypeVar("Key", bound=Hashable)
+Counted = TypeVar("Counted")
 
 
 class Flow(NamedTuple):
-    """Whose traffic a counter counts."""
+    """Whose traffic a counter counts: by ids, which are never given twice, as slugs and names are."""
 
-    tenant: str
-    client: str
-    channel: str
+    tenant_id: str
+    client_id: str  # OAuth's
+    channel_id: str
     direction: str
+
+
+class FlowTotals(NamedTuple):
+    """What a flow's counter stood at."""
+
+    messages: int
+    bytes: int
+    control_frames: int
+    waited: int
+    waiting: int
+    held: list[int]
+
+
+class ThrottleTotals(NamedTuple):
+    """What a zone's counter stood at."""
+
+    waited: int
+    held_ns: int
+    refused: int
+    closed: int
+
+
+NO_FLOW = FlowTotals(0, 0, 0, 0, 0, [0] * (len(HELD_BOUNDS_MS) + 1))
+NO_THROTTLE = ThrottleTotals(0, 0, 0, 0)
+
+
+class ZoneLabel(NamedTuple):
+    """A zone over all versions of its policy, as metrics show it."""
+
+    tenant_id: str
+    client_id: str
+    channel_id: str
+    zone: str
 
 
 class ThrottleKey(NamedTuple):
     """Whose traffic on which channel was held back, and by which zone. Of nobody, as long as no token was read."""
 
-    tenant: str
-    client: str
-    channel: str
+    tenant_id: str
+    client_id: str
+    channel_id: str
     source: ZoneSource
+
+    @property
+    def label(self) -> ZoneLabel:
+        """The key less the policy's version."""
+        return ZoneLabel(self.tenant_id, self.client_id, self.channel_id, self.source.zone)
 
 
 class ThrottleCounter:
@@ -39,14 +82,20 @@ class ThrottleCounter:
         closed: connections that were closed because they had waited for too long.
         first_ns: when the zone first did something since somebody last took the times; 0: it did nothing.
         last_ns: when it last did.
+        told: what it stood at in the last record.
     """
 
-    __slots__ = ("closed", "first_ns", "held_ns", "last_ns", "refused", "waited", "waiting")
+    __slots__ = ("__weakref__", "closed", "first_ns", "held_ns", "last_ns", "refused", "told", "waited", "waiting")
 
     def __init__(self) -> None:
         """Begin at nothing."""
         self.waited = self.waiting = self.held_ns = self.refused = self.closed = 0
         self.first_ns = self.last_ns = 0
+        self.told = NO_THROTTLE
+
+    def totals(self) -> ThrottleTotals:
+        """What it stands at."""
+        return ThrottleTotals(self.waited, self.held_ns, self.refused, self.closed)
 
     def hold(self, now_ns: int) -> None:
         """Count one that must wait."""
@@ -82,9 +131,21 @@ class TrafficCounter:
         messages: all that went on; the splice adds to it, run by run.
         waited: those of them that were held back first.
         waiting: how many are held back now.
+        told: what it stood at in the last record.
+        changed_ns: when a record last told of it (monotonic); 0: it was not looked at yet.
     """
 
-    __slots__ = ("_held_back", "bytes", "control_frames", "messages", "waited", "waiting")
+    __slots__ = (
+        "__weakref__",
+        "_held_back",
+        "bytes",
+        "changed_ns",
+        "control_frames",
+        "messages",
+        "told",
+        "waited",
+        "waiting",
+    )
 
     def __init__(self) -> None:
         """Begin at nothing."""
@@ -93,7 +154,13 @@ class TrafficCounter:
         self.control_frames = 0
         self.waited = 0
         self.waiting = 0
+        self.changed_ns = 0
+        self.told = NO_FLOW
         self._held_back = [0] * (len(HELD_BOUNDS_MS) + 1)
+
+    def totals(self) -> FlowTotals:
+        """What it stands at."""
+        return FlowTotals(self.messages, self.bytes, self.control_frames, self.waited, self.waiting, self.held)
 
     @property
     def held(self) -> list[int]:
@@ -131,17 +198,41 @@ class PlatformFaults:
         self.protocol_errors: Counter[str] = Counter()
 
 
+class Names:
+    """What people call tenants, clients and channels: for the metrics page, by their ids."""
+
+    __slots__ = ("channels", "clients", "tenants")
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.tenants: dict[str, str] = {}  # slugs
+        self.clients: dict[str, str] = {}
+        self.channels: dict[str, str] = {}
+
+    def learn(self, client: ClientRecord, channel: ChannelRecord | None = None) -> None:
+        """Take the names over as they are now: people change them, and others may have them next."""
+        self.tenants[client.tenant_id] = client.tenant_slug
+        self.clients[client.client_id] = client.name
+        if channel is not None:
+            self.channels[channel.id] = channel.name
+
+
 class Counters:
-    """All that one relay process counts. Keys are bounded by the clients and channels that exist."""
+    """All that one relay process counts. differences.py evicts what nobody counts in any more.
+
+    Keys of ``closes`` and ``platform_faults`` are a few words and codes of Floodgate's own.
+    """
 
     def __init__(self) -> None:
         """Begin at nothing."""
         self.traffic: dict[Flow, TrafficCounter] = {}
-        self.open_connections: Counter[tuple[str, str]] = Counter()  # by tenant and client
-        self.handshakes: Counter[tuple[str, str, str]] = Counter()  # by tenant, client and result
+        self.open_connections: Counter[tuple[str, str]] = Counter()  # by tenant_id and client_id
+        self.handshakes: Counter[tuple[str, str, str]] = Counter()  # by tenant_id, client_id and result
         self.closes: Counter[tuple[str, int]] = Counter()  # by who ended it and code
         self.aborted = 0  # connections whose ends never came
         self.throttles: dict[ThrottleKey, ThrottleCounter] = {}
+        self.evicted_throttles: dict[ZoneLabel, tuple[ThrottleTotals, int]] = {}  # and when the last one went (ns)
+        self.names = Names()
         self.platform_faults = PlatformFaults()
 
     def flow(self, flow: Flow) -> TrafficCounter:
@@ -152,11 +243,31 @@ class Counters:
         return counter
 
     def throttle(self, key: ThrottleKey) -> ThrottleCounter:
-        """The counter of what one zone holds back."""
+        """The counter of what one zone holds back. It is evicted once nobody holds it and nothing waits."""
         counter = self.throttles.get(key)
         if counter is None:
             counter = self.throttles[key] = ThrottleCounter()
         return counter
+
+    def connection_opened(self, tenant_id: str, client_id: str) -> None:
+        """Count an open connection."""
+        self.open_connections[tenant_id, client_id] += 1
+
+    def connection_closed(self, tenant_id: str, client_id: str) -> None:
+        """Count one less; a client without any has no key."""
+        self.open_connections[tenant_id, client_id] -= 1
+        if not self.open_connections[tenant_id, client_id]:
+            del self.open_connections[tenant_id, client_id]
+
+
+def evict_unless_held(counters: dict[Key, Counted], key: Key) -> bool:
+    """Forget a counter, unless somebody holds it: a session counts in it. Its owner dies with its last reference."""
+    held = ref(counters.pop(key))
+    counter = held()
+    if counter is None:
+        return True
+    counters[key] = counter
+    return False
 
 
 def held_quantile_ms(held: list[int], quantile: float) -> float:

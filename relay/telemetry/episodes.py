@@ -4,6 +4,7 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 
 from relay.models.episodes import EPISODE_QUIET_SECONDS, ThrottleEpisode
+from relay.telemetry.fields import uuid_of
 from relay.telemetry.records import TelemetryRecord
 from relay.telemetry.throttles import ThrottleRecord
 
@@ -56,9 +57,9 @@ class Episodes:
 def _stretch(throttle: ThrottleRecord) -> ThrottleEpisode:
     """An episode of what one record tells."""
     return ThrottleEpisode(
-        tenant=throttle.tenant,
-        client=throttle.client,
-        channel=throttle.channel,
+        tenant_id=uuid_of(throttle.tenant_id),
+        client_id=throttle.client_id,
+        channel_id=uuid_of(throttle.channel_id),
         policy_id=throttle.policy_id,
         version=throttle.version,
         zone=throttle.zone,

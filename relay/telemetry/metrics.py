@@ -12,11 +12,20 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.metrics_core import Metric
 from prometheus_client.samples import Sample
 
-from relay.telemetry.counters import HELD_BOUNDS_MS, Counters, PlatformFaults, TrafficCounter
+from relay.telemetry.counters import (
+    HELD_BOUNDS_MS,
+    Counters,
+    Names,
+    PlatformFaults,
+    ThrottleCounter,
+    ThrottleTotals,
+    TrafficCounter,
+    ZoneLabel,
+)
 from relay.throttle.verdict import Action
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-FLOW_LABELS = ("tenant", "client", "channel", "direction")
+FLOW_LABELS = ("tenant_id", "client_id", "channel_id", "direction")
 SLICE = 32  # flows: 16 lines each in the histogram
 SUFFIXED = {"counter": ("_total", "counter"), "info": ("_info", "gauge")}  # in the text format, not in the model
 Item = TypeVar("Item")
@@ -71,6 +80,7 @@ class CounterCollector:
         dropped = "Log lines that found no room, or were lost."
         yield CounterMetricFamily("floodgate_log_lines_dropped", dropped, self._state.log_lines_dropped)
         yield from self._sharing_metrics()
+        yield from _name_metrics(self._counters.names)
         yield from self._flow_metrics()
         yield from self._throttle_metrics()
         yield from _platform_metrics(self._counters.platform_faults)
@@ -99,7 +109,7 @@ class CounterCollector:
         yield admitted
 
     def _client_metrics(self) -> Iterator[Metric]:
-        labels = ("tenant", "client")
+        labels = ("tenant_id", "client_id")
         for connected in _slices(self._counters.open_connections.items()):
             connections = GaugeMetricFamily("floodgate_connections", "Open connections.", labels=labels)
             for key, count in connected:
@@ -115,12 +125,14 @@ class CounterCollector:
     def _throttle_metrics(self) -> Iterator[Metric]:
         """Versions of one policy are added up: a label for each would never end."""
         sums: Counter[tuple[str, ...]] = Counter()
-        for counted in _slices(self._counters.throttles.items()):
+        held = list(self._counters.throttles.items())  # none is evicted as long as it stands here: it would be missing
+        for evicted in _slices(self._counters.evicted_throttles.items()):
+            for label, (totals, _) in evicted:
+                _add(sums, label, totals)
+            yield _throttled()
+        for counted in _slices(held):
             for key, counter in counted:
-                whose = key.tenant, key.client, key.channel, key.source.zone
-                sums[*whose, Action.WAIT.name.lower()] += counter.waited
-                sums[*whose, Action.REJECT.name.lower()] += counter.refused
-                sums[*whose, Action.CLOSE.name.lower()] += counter.closed
+                _add(sums, key.label, counter)
             yield _throttled()
         for added_up in _slices(sums.items()):
             throttled = _throttled()
@@ -170,9 +182,32 @@ FLOW_FIGURES: tuple[
 )
 
 
+def _add(sums: Counter[tuple[str, ...]], label: ZoneLabel, counted: ThrottleCounter | ThrottleTotals) -> None:
+    sums[*label, Action.WAIT.name.lower()] += counted.waited
+    sums[*label, Action.REJECT.name.lower()] += counted.refused
+    sums[*label, Action.CLOSE.name.lower()] += counted.closed
+
+
 def _throttled() -> CounterMetricFamily:
     words = "What zones held back, refused and closed."
     return CounterMetricFamily("floodgate_throttled", words, labels=(*FLOW_LABELS[:3], "zone", "action"))
+
+
+def _name_metrics(names: Names) -> Iterator[Metric]:
+    """Names stand apart: a series keeps its ids when something is renamed, and two that had one name stay two."""
+    words = "Always 1: what it is called."
+    for named in _slices(names.tenants.items()):
+        yield _info(GaugeMetricFamily("floodgate_tenant_info", words, labels=("tenant_id", "tenant")), named)
+    for named in _slices(names.clients.items()):
+        yield _info(GaugeMetricFamily("floodgate_client_info", words, labels=("client_id", "client")), named)
+    for named in _slices(names.channels.items()):
+        yield _info(GaugeMetricFamily("floodgate_channel_info", words, labels=("channel_id", "channel")), named)
+
+
+def _info(family: GaugeMetricFamily, named: list[tuple[str, str]]) -> Metric:
+    for identity in named:
+        family.add_metric(identity, 1)
+    return family
 
 
 def _platform_metrics(faults: PlatformFaults) -> Iterator[Metric]:

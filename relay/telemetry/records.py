@@ -1,23 +1,33 @@
-"""What a relay process says of one second: the form of a record, and how it is made from counters that only grow."""
+"""What a relay process says of one second: the form of a record."""
 
 from typing import Annotated
 
 import msgspec
 
 from relay.models.processes import LONGEST_WORKER
-from relay.telemetry.counters import HELD_BOUNDS_MS, Counters, Flow, TrafficCounter
-from relay.telemetry.fields import Count, Name, UnixSeconds
+from relay.telemetry.counters import HELD_BOUNDS_MS
+from relay.telemetry.fields import (
+    FORM,
+    WITHOUT_NUL,
+    ClientId,
+    Count,
+    Id,
+    Name,
+    UnixSeconds,
+    refuse_half_owners,
+)
 from relay.telemetry.throttles import ThrottleRecord
 
 Buckets = Annotated[list[Count], msgspec.Meta(min_length=len(HELD_BOUNDS_MS) + 1, max_length=len(HELD_BOUNDS_MS) + 1)]
+Worker = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_WORKER, pattern=WITHOUT_NUL)]
 
 
 class FlowRecord(msgspec.Struct, frozen=True, array_like=True):
     """What was counted in one flow since the record before. ``waiting`` is how many wait at its end."""
 
-    tenant: Name
-    client: Name
-    channel: Name
+    tenant_id: Id
+    client_id: ClientId
+    channel_id: Id
     direction: Name
     messages: Count
     bytes: Count
@@ -26,23 +36,32 @@ class FlowRecord(msgspec.Struct, frozen=True, array_like=True):
     waiting: Count
     held: Buckets
 
+    def __post_init__(self) -> None:
+        """Refuse what is neither a client's nor nobody's."""
+        refuse_half_owners(self.tenant_id, self.client_id)
+
 
 class HandshakeRecord(msgspec.Struct, frozen=True, array_like=True):
     """How many handshakes of a client ended in one result."""
 
-    tenant: Name
-    client: Name
+    tenant_id: Id
+    client_id: ClientId
     result: Name
     count: Count
 
+    def __post_init__(self) -> None:
+        """Refuse what is neither a client's nor nobody's."""
+        refuse_half_owners(self.tenant_id, self.client_id)
 
-class TelemetryRecord(msgspec.Struct, frozen=True):
+
+class TelemetryRecord(msgspec.Struct, frozen=True, tag_field="form", tag=FORM):
     """One record. Worker and sequence tell a record that was sent twice from two that are alike.
 
-    Sequences count from 1, and a record is sent only when Redis has taken the one before.
+    Sequences count from 1, and a record is sent only when Redis has taken the one before. A second in which too much
+    happened for one record makes several.
     """
 
-    worker: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_WORKER)]
+    worker: Worker
     sequence: Annotated[int, msgspec.Meta(ge=1, le=2**53)]
     ended_at: UnixSeconds
     flows: list[FlowRecord]
@@ -51,59 +70,26 @@ class TelemetryRecord(msgspec.Struct, frozen=True):
     is_last: bool = False  # the process ends
 
 
-class Differences:
-    """Remembers what was told, and tells what came since."""
+class FormOfRecord(msgspec.Struct, frozen=True):
+    """The form of any record. The first did not say it; it named tenants by slugs, which others may have now."""
 
-    def __init__(self) -> None:
-        """Begin with nothing told."""
-        self._flows: dict[Flow, FlowRecord] = {}
-        self._handshakes: dict[tuple[str, str, str], int] = {}
-
-    def take(self, counters: Counters) -> tuple[list[FlowRecord], list[HandshakeRecord]]:
-        """What was counted since the last call; flows and results without any change are left out."""
-        flows = []
-        for flow, counter in counters.traffic.items():
-            total = _total(flow, counter)
-            change = _change(total, self._flows.get(flow))
-            if change is not None:
-                flows.append(change)
-                self._flows[flow] = total
-        handshakes = []
-        for key, count in counters.handshakes.items():
-            grown = count - self._handshakes.get(key, 0)
-            if grown:
-                handshakes.append(HandshakeRecord(*key, grown))
-                self._handshakes[key] = count
-        return flows, handshakes
+    form: int = 1
 
 
-def _total(flow: Flow, counter: TrafficCounter) -> FlowRecord:
-    return FlowRecord(
-        *flow,
-        counter.messages,
-        counter.bytes,
-        counter.control_frames,
-        counter.waited,
-        counter.waiting,
-        counter.held,
-    )
+class RecordUnreadable(ValueError):
+    """A record is of another form, or holds what no record can."""
 
 
-def _change(total: FlowRecord, told: FlowRecord | None) -> FlowRecord | None:
-    if told is None:
-        # A direction in which nothing ever goes has no rows.
-        return total if total.messages or total.bytes or total.waiting else None
-    if told == total:
-        return None
-    return FlowRecord(
-        total.tenant,
-        total.client,
-        total.channel,
-        total.direction,
-        total.messages - told.messages,
-        total.bytes - told.bytes,
-        total.control_frames - told.control_frames,
-        total.waited - told.waited,
-        total.waiting,
-        [now - before for now, before in zip(total.held, told.held, strict=True)],
-    )
+def decode_record(encoded: str) -> TelemetryRecord:
+    """Read a record.
+
+    Raises:
+        RecordUnreadable: with the reason.
+    """
+    try:
+        form = msgspec.json.decode(encoded, type=FormOfRecord).form
+        if form == FORM:
+            return msgspec.json.decode(encoded, type=TelemetryRecord)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise RecordUnreadable(str(error)) from error
+    raise RecordUnreadable(f"its form is {form}, this worker reads form {FORM}")

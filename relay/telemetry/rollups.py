@@ -3,28 +3,29 @@
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-import msgspec
 import structlog
-from django.db import connection, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 from django.utils import timezone
 
 from relay.models.position import BEGINNING, THE_ROW, StreamPosition
 from relay.store.telemetry_stream import Reading, forget_records, read_on
 from relay.telemetry.episodes import Episodes
 from relay.telemetry.processes import Processes, mark_killed
-from relay.telemetry.records import TelemetryRecord
+from relay.telemetry.records import RecordUnreadable, TelemetryRecord, decode_record
 from relay.telemetry.sums import Sums
 
 log = structlog.get_logger(__name__)
 RECORDS_A_BATCH = 200
 MOST_BATCHES = 100  # in a run; more than the stream holds
 STANDSTILL_SECONDS = 30
+REFUSALS = (DataError, IntegrityError, OverflowError)  # the last one is SQLite's
 
 
 def roll_up() -> None:
     """Add up what came since the last time, batch by batch, and forget it in Redis.
 
-    May run any number of times at once, and be ended at any moment: what is not committed is read again.
+    May run any number of times at once, and be ended at any moment: what is not committed is read again. If the
+    database refuses a batch, its records are tried one by one, and only the one at fault is left out.
 
     Raises:
         StoreUnavailable: Redis did not answer. What was committed stays.
@@ -33,20 +34,32 @@ def roll_up() -> None:
     for _ in range(MOST_BATCHES):
         before, _ = StreamPosition.objects.get_or_create(pk=THE_ROW)
         reading = read_on(before.position, RECORDS_A_BATCH)
-        if not _commit(reading, before):
-            return
+        is_all = len(reading.records) < RECORDS_A_BATCH
+        try:
+            if not _commit(reading, before, is_all=is_all):
+                return
+        except REFUSALS:
+            is_all = False
+            reading = Reading(reading.records[:1], reading.is_continued)
+            if not _commit_or_pass_over(reading, before):
+                return
         if reading.records:
             forget_records(reading.records[-1][0])
-        if is_all(reading):
+        if is_all:
             return
 
 
-def is_all(reading: Reading) -> bool:
-    """Tell whether the stream held no more."""
-    return len(reading.records) < RECORDS_A_BATCH
+def _commit_or_pass_over(reading: Reading, before: StreamPosition) -> bool:
+    """Add one record to the database, or leave it out: whatever it counted too much, others do not suffer for it."""
+    try:
+        return _commit(reading, before, is_all=False)
+    except REFUSALS as error:
+        [(position, _)] = reading.records
+        log.warning("telemetry_record_refused", position=position, error=str(error).partition("\n")[0])
+    return _commit(Reading([(position, "")], reading.is_continued), before, is_all=False)
 
 
-def _commit(reading: Reading, before: StreamPosition) -> bool:
+def _commit(reading: Reading, before: StreamPosition, *, is_all: bool) -> bool:
     """Add one batch to the database; false where somebody else is at it, or was since ``before``."""
     with transaction.atomic():
         give_up_when_idle()
@@ -56,7 +69,7 @@ def _commit(reading: Reading, before: StreamPosition) -> bool:
             return False
         if reading.records:
             _count(reading, row)
-        if is_all(reading):
+        if is_all:
             mark_killed(timezone.now())
     return True
 
@@ -91,6 +104,6 @@ def _decoded(entries: Iterable[tuple[str, str]]) -> Iterator[TelemetryRecord]:
     """The records that can be read. One that cannot is missing in the sequence of its process, so it leaves a gap."""
     for position, encoded in entries:
         try:
-            yield msgspec.json.decode(encoded, type=TelemetryRecord)
-        except msgspec.DecodeError as error:
+            yield decode_record(encoded)
+        except RecordUnreadable as error:
             log.warning("telemetry_record_unreadable", position=position, error=str(error))

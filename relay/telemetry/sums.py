@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from relay.models.rollups import Granularity, HandshakeRollup, Rollup, TrafficRollup
 from relay.telemetry.counters import HELD_BOUNDS_MS
+from relay.telemetry.fields import uuid_of
 from relay.telemetry.records import FlowRecord, HandshakeRecord, TelemetryRecord
 
 SECONDS = {Granularity.MINUTE: 60, Granularity.HOUR: 3600, Granularity.DAY: 86_400}
@@ -31,7 +32,8 @@ class Sums:
                 self._add_handshake(handshake, granularity, started_at)
 
     def _add_flow(self, flow: FlowRecord, granularity: Granularity, started_at: datetime) -> None:
-        key = granularity, started_at, flow.tenant, flow.client, flow.channel, flow.direction
+        owner = uuid_of(flow.tenant_id), flow.client_id
+        key = granularity, started_at, *owner, uuid_of(flow.channel_id), flow.direction
         row = self._traffic.get(key)
         if row is None:
             nothing = [0] * (len(HELD_BOUNDS_MS) + 1)
@@ -39,7 +41,7 @@ class Sums:
         _add_traffic(row, flow)
 
     def _add_handshake(self, handshake: HandshakeRecord, granularity: Granularity, started_at: datetime) -> None:
-        key = granularity, started_at, handshake.tenant, handshake.client, handshake.result
+        key = granularity, started_at, uuid_of(handshake.tenant_id), handshake.client_id, handshake.result
         row = self._handshakes.get(key)
         if row is None:
             row = self._handshakes[key] = HandshakeRollup(**dict(zip(HandshakeRollup.KEY, key, strict=True)))
@@ -72,8 +74,8 @@ def _add_traffic(row: TrafficRollup, counted: FlowRecord | TrafficRollup) -> Non
 def _stored(model: type[Row], sums: Mapping[Key, Row]) -> Iterator[Row]:
     """The rows that the database has of those of ``sums``."""
     started = {row.started_at for row in sums.values()}
-    tenants = {row.tenant for row in sums.values()}
-    found = model._default_manager.filter(started_at__in=started, tenant__in=tenants)  # noqa: SLF001 - Django documents it
+    tenants = {row.tenant_id for row in sums.values()}
+    found = model._default_manager.filter(started_at__in=started, tenant_id__in=tenants)  # noqa: SLF001 - Django documents it
     return (row for row in found.iterator() if row.key in sums)
 
 

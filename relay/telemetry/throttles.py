@@ -1,14 +1,18 @@
 """What zones held back, refused and closed in one second: the form in a record, and how it is made from counters."""
 
-from collections.abc import Iterator
-
 import msgspec
 
-from relay.telemetry.counters import NS_PER_MS, Counters, ThrottleCounter, ThrottleKey
-from relay.telemetry.fields import Count, Name, UnixSeconds
+from relay.telemetry.counters import (
+    NO_THROTTLE,
+    NS_PER_MS,
+    Counters,
+    ThrottleCounter,
+    ThrottleKey,
+    ThrottleTotals,
+    evict_unless_held,
+)
+from relay.telemetry.fields import ClientId, Count, Id, Name, UnixSeconds, refuse_half_owners
 from relay.throttle.policy import SECOND_NS
-
-Totals = tuple[int, int, int, int]
 
 
 class ThrottleRecord(msgspec.Struct, frozen=True, array_like=True):
@@ -18,9 +22,9 @@ class ThrottleRecord(msgspec.Struct, frozen=True, array_like=True):
     go on waiting.
     """
 
-    tenant: Name
-    client: Name
-    channel: Name
+    tenant_id: Id
+    client_id: ClientId
+    channel_id: Id
     policy_id: Name
     version: Count
     zone: Name
@@ -31,39 +35,54 @@ class ThrottleRecord(msgspec.Struct, frozen=True, array_like=True):
     refused: Count
     closed: Count
 
-
-class ThrottleDifferences:
-    """Remembers what was told of each zone, and tells what came since."""
-
-    def __init__(self) -> None:
-        """Begin with nothing told."""
-        self._told: dict[ThrottleKey, Totals] = {}
-
-    def take(self, counters: Counters, now_ns: int, now_unix_seconds: float) -> list[ThrottleRecord]:
-        """What zones did since the last call. One that did nothing is told of as long as somebody waits for it.
-
-        Both times are now: by the clock of the counters, and by that of the record.
-        """
-        return list(self._taken(counters, now_ns, now_unix_seconds))
-
-    def _taken(self, counters: Counters, now_ns: int, now_unix_seconds: float) -> Iterator[ThrottleRecord]:
-        for key, counter in counters.throttles.items():
-            if not (counter.first_ns or counter.waiting):
-                continue
-            totals, told = _totals(counter), self._told.get(key, (0, 0, 0, 0))
-            first_ns, last_ns = counter.first_ns or now_ns, now_ns if counter.waiting else counter.last_ns
-            yield ThrottleRecord(
-                key.tenant,
-                key.client,
-                key.channel,
-                *key.source,
-                now_unix_seconds - (now_ns - first_ns) / SECOND_NS,
-                now_unix_seconds - (now_ns - last_ns) / SECOND_NS,
-                *(now - before for now, before in zip(totals, told, strict=True)),
-            )
-            self._told[key] = totals
-            counter.first_ns = 0
+    def __post_init__(self) -> None:
+        """Refuse what is neither a client's nor nobody's."""
+        refuse_half_owners(self.tenant_id, self.client_id)
 
 
-def _totals(counter: ThrottleCounter) -> Totals:
-    return counter.waited, counter.held_ns // NS_PER_MS, counter.refused, counter.closed
+def throttle_record(
+    key: ThrottleKey, counter: ThrottleCounter, now_ns: int, now_unix_seconds: float
+) -> ThrottleRecord | None:
+    """What a zone did since the last record; one that did nothing is told of as long as somebody waits for it.
+
+    Both times are now: by the clock of the counter, and by that of the record.
+    """
+    if not (counter.first_ns or counter.waiting):
+        return None
+    now, told = counter.totals(), counter.told
+    first_ns, last_ns = counter.first_ns or now_ns, now_ns if counter.waiting else counter.last_ns
+    counter.first_ns, counter.told = 0, now
+    return ThrottleRecord(
+        key.tenant_id,
+        key.client_id,
+        key.channel_id,
+        *key.source,
+        now_unix_seconds - (now_ns - first_ns) / SECOND_NS,
+        now_unix_seconds - (now_ns - last_ns) / SECOND_NS,
+        now.waited - told.waited,
+        now.held_ns // NS_PER_MS - told.held_ns // NS_PER_MS,
+        now.refused - told.refused,
+        now.closed - told.closed,
+    )
+
+
+def evict_at_rest(counters: Counters, key: ThrottleKey, now_ns: int) -> None:
+    """Evict a counter that has nothing to tell, unless somebody holds it: each version of a policy has its own.
+
+    Its totals go on in the metrics, where versions are added up.
+    """
+    totals = counters.throttles[key].totals()
+    if evict_unless_held(counters.throttles, key):
+        before, _ = counters.evicted_throttles.get(key.label, (NO_THROTTLE, 0))
+        added = ThrottleTotals(*(old + new for old, new in zip(before, totals, strict=True)))
+        counters.evicted_throttles[key.label] = added, now_ns
+
+
+def forget_labels(counters: Counters, oldest_ns: int) -> None:
+    """Forget what zones did that have evicted no counter since ``oldest_ns``, and have none now."""
+    counting = {key.label for key in counters.throttles}
+    counters.evicted_throttles = {
+        label: (totals, evicted_ns)
+        for label, (totals, evicted_ns) in counters.evicted_throttles.items()
+        if evicted_ns > oldest_ns or label in counting
+    }

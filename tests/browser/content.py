@@ -139,8 +139,8 @@ def _people(tenant: Tenant, root: User) -> Member:
 
 def _telemetry(client: OAuthClient, version: PolicyVersion) -> None:
     """An hour of two relay processes, of which one lost a record and the other was killed."""
-    whose, hour_ago = (client.tenant.slug, client.client_id), timezone.now() - timedelta(hours=1)
-    flow = FlowRecord(*whose, "web-chat", "to_platform", 1200, 340_000, 2, 40, 0, [1160, *[0] * 13, 40])
+    whose, hour_ago = (str(client.tenant_id), client.client_id), timezone.now() - timedelta(hours=1)
+    flow = FlowRecord(*whose, _web_chat(client), "to_platform", 1200, 340_000, 2, 40, 0, [1160, *[0] * 13, 40])
     handshakes = [HandshakeRecord(*whose, "accepted", 3), HandshakeRecord(*whose, "rate_limited", 1)]
     throttles = [_throttle(client, version, hour_ago.timestamp())]
     for worker, sequence in (("7-5f1c", 1), ("7-5f1c", 3), ("8-90ab", 1)):
@@ -152,9 +152,13 @@ def _telemetry(client: OAuthClient, version: PolicyVersion) -> None:
 
 def _throttle(client: OAuthClient, version: PolicyVersion, last_at: float) -> ThrottleRecord:
     """What a zone of the client's policy held back for half a minute."""
-    whose = client.tenant.slug, client.client_id, "web-chat"
+    whose = str(client.tenant_id), client.client_id, _web_chat(client)
     source = str(version.policy_id), version.number, "connection"
     return ThrottleRecord(*whose, *source, last_at - 30, last_at, 40, 52_000, 1, 0)
+
+
+def _web_chat(client: OAuthClient) -> str:
+    return str(client.channels.get(name="web-chat").pk)
 
 
 def _job() -> PeriodicTask:

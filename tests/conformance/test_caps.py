@@ -31,7 +31,9 @@ def relayed(capped, client):
 @pytest.fixture
 def counter(capped, client):
     """What the relay counts of it."""
-    return capped.relay.worker.counters.flow(Flow(client.tenant_slug, client.client_id, "echo", "to_platform"))
+    return capped.relay.worker.counters.flow(
+        Flow(client.tenant_id, client.client_id, client.channels[0].id, "to_platform")
+    )
 
 
 @pytest.mark.parametrize("fragment_bytes", [0, 64 * 1024], ids=["whole", "in_fragments"])

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
+from uuid import UUID
 
 import msgspec
 from django.db.models import Sum
@@ -14,11 +15,13 @@ from relay.telemetry.records import FlowRecord, HandshakeRecord, TelemetryRecord
 from relay.telemetry.throttles import ThrottleRecord
 
 NOON = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
-WHOSE = ("acme", "crm-sync")
+TENANT_ID = "a0000000-0000-4000-8000-000000000001"
+BILLING, ORDERS = "c0000000-0000-4000-8000-000000000001", "c0000000-0000-4000-8000-000000000002"  # ids of channels
+WHOSE = (TENANT_ID, "crm-sync")
 EPISODE = {
-    "tenant": "acme",
-    "client": "crm-sync",
-    "channel": "billing",
+    "tenant_id": UUID(TENANT_ID),
+    "client_id": "crm-sync",
+    "channel_id": UUID(BILLING),
     "policy_id": "p1",
     "version": 3,
     "zone": "client",
@@ -29,10 +32,10 @@ EPISODE = {
 }
 
 
-def flow(messages: int, *, waited: int = 0, channel: str = "billing") -> FlowRecord:
+def flow(messages: int, *, waited: int = 0, channel_id: str = BILLING) -> FlowRecord:
     """So many messages of ten bytes; those that waited were held longest."""
     held = [messages - waited] + [0] * (len(HELD_BOUNDS_MS) - 1) + [waited]
-    return FlowRecord(*WHOSE, channel, "to_platform", messages, 10 * messages, 0, waited, 0, held)
+    return FlowRecord(*WHOSE, channel_id, "to_platform", messages, 10 * messages, 0, waited, 0, held)
 
 
 def record(
@@ -55,7 +58,7 @@ def throttled(
     noon = NOON.timestamp()
     fields: dict[str, Any] = {"policy_id": "p1", "version": 3, "zone": "client"}
     fields |= {"waited": 10, "held_ms": 500, "refused": 0, "closed": 0}
-    throttle = ThrottleRecord(*WHOSE, "billing", began_at=noon + began, last_at=noon + last, **(fields | changes))
+    throttle = ThrottleRecord(*WHOSE, BILLING, began_at=noon + began, last_at=noon + last, **(fields | changes))
     return TelemetryRecord(worker, sequence, noon + last, [], [], [throttle])
 
 

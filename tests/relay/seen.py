@@ -23,14 +23,15 @@ def received(simulator: Simulator) -> dict[str, Any]:
 def traffic(integration: Integration, channel: str = "orders", direction: str = "to_platform") -> TrafficCounter:
     """What the relay counted of one client."""
     record = integration.record
-    return integration.relay.worker.counters.flow(Flow(record.tenant_slug, record.client_id, channel, direction))
+    channel_id = next(one.id for one in record.channels if one.name == channel)
+    return integration.relay.worker.counters.flow(Flow(record.tenant_id, record.client_id, channel_id, direction))
 
 
 def throttle(integration: Integration) -> tuple[int, ThrottleCounter]:
     """The version of the one zone that held a client back, and what it did."""
     throttles = integration.relay.worker.counters.throttles
     client_id = integration.record.client_id
-    [(version, counter)] = [(key.source.version, one) for key, one in throttles.items() if key.client == client_id]
+    [(version, counter)] = [(key.source.version, one) for key, one in throttles.items() if key.client_id == client_id]
     return version, counter
 
 

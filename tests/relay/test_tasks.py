@@ -14,7 +14,7 @@ from relay.models.rollups import HandshakeRollup, TrafficRollup
 from relay.tasks import forget_old_telemetry, roll_up_telemetry
 from tests.architecture.sources import ROOT
 from tests.relay.beats import workers
-from tests.relay.counted import append, messages, record
+from tests.relay.counted import BILLING, TENANT_ID, append, messages, record
 
 RECORDS, RECORDS_A_BEAT, MESSAGES_EACH = 2000, 100, 1000
 MOMENT = timedelta(minutes=1)
@@ -76,7 +76,10 @@ def beat_until(condition):
 def aged(model, granularity, age):
     """A sum whose period began so long ago."""
     started_at = timezone.now() - age
-    return model.objects.create(granularity=granularity, started_at=started_at, tenant="acme", client="crm-sync")
+    channel = {"channel_id": BILLING} if model is TrafficRollup else {}
+    return model.objects.create(
+        granularity=granularity, started_at=started_at, tenant_id=TENANT_ID, client_id="crm-sync", **channel
+    )
 
 
 @pytest.mark.faults

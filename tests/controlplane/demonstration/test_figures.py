@@ -5,6 +5,7 @@ from controlplane.demonstration.scenario import Limit
 from relay.telemetry.counters import HELD_BOUNDS_MS
 from relay.telemetry.records import FlowRecord, HandshakeRecord, TelemetryRecord
 from tests.controlplane.demonstration.test_credentials import credentials_with
+from tests.relay.counted import BILLING, TENANT_ID
 
 CLIENT = credentials_with(client_secret="fgs_secret").clients[0]
 
@@ -73,7 +74,7 @@ def test_what_a_visitor_sends_beside_the_traffic_makes_nothing_negative():
 
 def test_refused_handshakes_are_added_and_accepted_ones_are_not():
     figures = Figures([CLIENT], has_traffic=True)
-    handshakes = [HandshakeRecord("acme", "id", "rate_limited", 3), HandshakeRecord("acme", "id", "accepted", 1)]
+    handshakes = [HandshakeRecord(TENANT_ID, "id", "rate_limited", 3), HandshakeRecord(TENANT_ID, "id", "accepted", 1)]
 
     figures.add_record(encoded(TelemetryRecord("worker", 1, 10.0, [], handshakes)))
     figures.add_record(encoded(TelemetryRecord("worker", 2, 11.0, [], handshakes[:1])))
@@ -85,7 +86,7 @@ def test_what_flows_to_the_client_or_is_another_clients_does_not_count():
     figures = Figures([CLIENT], has_traffic=True)
 
     figures.add_record(record(10.0, messages=5, direction="to_client"))
-    figures.add_record(record(11.0, messages=5, client="a visitor's own"))
+    figures.add_record(record(11.0, messages=5, client_id="a visitor's own"))
 
     assert only_row(figures).relayed == 0
 
@@ -142,9 +143,9 @@ def row_after_a_kill(*, relayed, sent, relayed_since, offered):
 def record(ended_at, *, messages, held_in_bucket=0, worker="worker", **whose):
     held = [0] * (len(HELD_BOUNDS_MS) + 1)
     held[held_in_bucket] = messages
-    whose = {"client": "id", "direction": "to_platform", **whose}
+    whose = {"client_id": "id", "direction": "to_platform", **whose}
     counts = {"messages": messages, "bytes": messages * 100, "control_frames": 0, "waited": 0, "waiting": 0}
-    flow = FlowRecord(tenant="acme", channel="crm", held=held, **whose, **counts)
+    flow = FlowRecord(tenant_id=TENANT_ID, channel_id=BILLING, held=held, **whose, **counts)
     return encoded(TelemetryRecord(worker, 1, ended_at, [flow], []))
 
 

@@ -19,7 +19,7 @@ from tests.relay import records
 TENANTS, CLIENTS_OF_EACH, CHANNELS = ("acme", "umbrella"), 2, ("orders", "events")
 TIMEOUT_SECONDS = 60
 SECRET = "for-tests-only"  # noqa: S105 - guards nothing
-Whose = tuple[str, str, str]  # tenant, client and channel
+Whose = tuple[str, str, str]  # ids of tenant, client and channel
 
 
 class Count(NamedTuple):
@@ -34,7 +34,7 @@ class Books:
     """A simulator, and the clients that send to it. Each has a credential of its own there, named like the client."""
 
     port: int
-    tenant_of: Mapping[str, str]
+    owner_of: Mapping[tuple[str, str], Whose]  # by client and the channel's name
     connections: list[tuple[str, str]]
 
     def messages(self) -> int:
@@ -49,7 +49,7 @@ class Books:
         """What it counted, connection by connection, added up by whose they are."""
         totals: dict[Whose, Count] = defaultdict(lambda: Count(0, 0))
         for row in self._stats()["by_connection"]:
-            whose = self.tenant_of[row["credential"]], row["credential"], row["channel"]
+            whose = self.owner_of[row["credential"], row["channel"]]
             close_bytes = len(CLOSE) if row["close_code"] == 1000 else 0
             wire_bytes = row["bytes"] + row["messages"] * HEADER_BYTES + close_bytes
             messages, so_far = totals[whose]
@@ -71,16 +71,18 @@ class Books:
 
 def open_books(port: int, connections_of_each: int) -> Books:
     """Let a simulator know the credentials of two tenants' clients, and relays know the clients."""
-    tenant_of, connections = {}, []
+    owner_of: dict[tuple[str, str], Whose] = {}
+    connections = []
     for slug in TENANTS:
         tenant_id = str(uuid4())
         clients = [_client(port, slug, tenant_id) for _ in range(CLIENTS_OF_EACH)]
         replace_records(tenant_id, clients)
         for client in clients:
-            tenant_of[client.client_id] = slug
+            for channel in client.channels:
+                owner_of[client.client_id, channel.name] = tenant_id, client.client_id, channel.id
             authorization = f"Bearer {records.token_of(client)}"
-            connections += [(authorization, channel) for channel in CHANNELS] * connections_of_each
-    return Books(port, tenant_of, connections)
+            connections += [(authorization, name) for name in CHANNELS] * connections_of_each
+    return Books(port, owner_of, connections)
 
 
 def _client(port: int, tenant_slug: str, tenant_id: str) -> ClientRecord:
@@ -97,8 +99,8 @@ def _client(port: int, tenant_slug: str, tenant_id: str) -> ClientRecord:
 def rolled_up(granularity: Granularity) -> dict[Whose, Count]:
     """What the database says that clients sent, over all periods of one granularity."""
     sent = TrafficRollup.objects.filter(granularity=granularity, direction="to_platform").order_by()
-    sums = sent.values_list("tenant", "client", "channel").annotate(Sum("messages"), Sum("bytes"))
-    return {(tenant, client, channel): Count(*count) for tenant, client, channel, *count in sums}
+    sums = sent.values_list("tenant_id", "client_id", "channel_id").annotate(Sum("messages"), Sum("bytes"))
+    return {(str(tenant), client, str(channel)): Count(*count) for tenant, client, channel, *count in sums}
 
 
 def messages_rolled_up() -> int:

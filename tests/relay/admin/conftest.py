@@ -5,8 +5,8 @@ from relay.models.position import StreamPosition
 from relay.models.processes import Gap, RelayProcess
 from relay.models.rollups import HandshakeRollup, TrafficRollup
 from relay.telemetry.sums import Sums
-from tests.relay.counted import EPISODE, NOON, record
-from tests.tenants.factories import ClientFactory
+from tests.relay.counted import BILLING, EPISODE, NOON, TENANT_ID, record
+from tests.tenants.factories import ChannelFactory, ClientFactory, TenantFactory
 
 
 @pytest.fixture
@@ -17,9 +17,16 @@ def pages(client, root, redis):
 
 
 @pytest.fixture
+def acme(db):
+    """Alice's and Bob's tenant, with the id that records have."""
+    return TenantFactory.create(id=TENANT_ID, name="Acme", slug="acme")
+
+
+@pytest.fixture
 def rows(acme):
-    """One row of each kind, of a client that exists."""
+    """One row of each kind, of a client and a channel that exist."""
     ClientFactory.create(tenant=acme, client_id="crm-sync", name="CRM sync")
+    ChannelFactory.create(id=BILLING, tenant=acme, name="billing")
     sums = Sums()
     sums.add(record(1, 1234, accepted=3))
     sums.store()

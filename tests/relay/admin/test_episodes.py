@@ -3,10 +3,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from relay.models.episodes import ThrottleEpisode
-from tests.relay.counted import EPISODE
+from relay.models.rollups import NOBODY
+from tests.relay.counted import EPISODE, TENANT_ID
 from tests.tenants.factories import DraftFactory
 
 pytestmark = pytest.mark.django_db
+NOBODYS = {"tenant_id": NOBODY, "client_id": "", "channel_id": NOBODY}
 LIST = reverse("admin:relay_throttleepisode_changelist")
 
 
@@ -22,7 +24,7 @@ def test_an_episode_tells_who_was_held_back_when_by_what_and_how_much(pages, row
     page = page_of(pages, rows["throttleepisode"])
 
     for words in (
-        "acme",
+        "Acme",
         "CRM sync",
         "crm-sync",
         "billing",
@@ -36,8 +38,8 @@ def test_an_episode_tells_who_was_held_back_when_by_what_and_how_much(pages, row
 
 
 def test_episodes_are_filtered_by_tenant_and_client(pages, rows, umbrella):
-    found = pages.get(LIST, {"tenant__exact": "acme", "client__exact": "crm-sync"}).context["cl"].result_list
-    none = pages.get(LIST, {"tenant__exact": "umbrella"}).context["cl"].result_list
+    found = pages.get(LIST, {"tenant_id__exact": TENANT_ID, "client_id__exact": "crm-sync"}).context["cl"].result_list
+    none = pages.get(LIST, {"tenant_id__exact": str(umbrella.pk)}).context["cl"].result_list
 
     assert (list(found), list(none)) == ([rows["throttleepisode"]], [])
 
@@ -49,7 +51,7 @@ def test_an_episode_goes_on_as_long_as_it_may_be_lengthened(pages):
 
 def test_an_episode_leads_to_the_version_that_was_in_force(pages):
     version = DraftFactory.create(number=3)
-    page = page_of(pages, episode(policy_id=str(version.policy_id)))
+    page = page_of(pages, episode(tenant_id=version.policy.tenant_id, policy_id=str(version.policy_id)))
 
     assert reverse("admin:tenants_policyversion_change", args=[version.pk]) in page
     assert f"{version.policy}, version 3" in page
@@ -61,7 +63,7 @@ def test_a_policy_that_was_deleted_is_said_to_be(policy_id, pages):
 
 
 def test_a_limit_of_the_relay_is_no_policy(pages):
-    page = page_of(pages, episode(tenant="", client="", channel="", policy_id="address", version=0, waited=0))
+    page = page_of(pages, episode(**NOBODYS, policy_id="address", version=0, waited=0))
 
     assert "A setting of the relay" in page
     assert "nothing waited" in page

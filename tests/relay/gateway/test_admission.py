@@ -156,7 +156,7 @@ async def test_what_a_zone_does_to_handshakes_is_counted_for_it(zone, counted, a
                 await enter(admission, record, stack)
 
     [(key, counter)] = counters.throttles.items()
-    assert (key.tenant, key.client, key.channel) == (record.tenant_slug, record.client_id, "echo")
+    assert (key.tenant_id, key.client_id, key.channel_id) == (record.tenant_id, record.client_id, record.channels[0].id)
     assert (key.source.version, key.source.zone) == (7, "client")
     assert (counter.waited, counter.refused) == counted
 

@@ -37,8 +37,8 @@ async def test_a_connection_is_counted_as_open_and_its_handshake_as_accepted(int
 
     await integration.connect()
 
-    await eventually(lambda: counters.open_connections[record.tenant_slug, record.client_id] == 1)
-    assert counters.handshakes[record.tenant_slug, record.client_id, "accepted"] == 1
+    await eventually(lambda: counters.open_connections[record.tenant_id, record.client_id] == 1)
+    assert counters.handshakes[record.tenant_id, record.client_id, "accepted"] == 1
 
 
 async def test_the_subprotocol_is_the_one_that_the_platform_chose(integration):
@@ -145,7 +145,7 @@ async def test_a_refusal_is_a_problem_document(integration):
 async def test_a_refusal_is_counted_under_its_code(integration):
     await integration.refusal("/v2/websocket/nowhere")
 
-    whose = integration.record.tenant_slug, integration.record.client_id
+    whose = integration.record.tenant_id, integration.record.client_id
     assert integration.relay.worker.counters.handshakes[*whose, "channel_not_found"] == 1
 
 

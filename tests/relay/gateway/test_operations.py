@@ -77,8 +77,8 @@ async def test_metrics_are_prometheus_text_with_what_was_counted(ask, integratio
     bound("PAGE_KEPT_SECONDS", 0.0)  # 1 s
     await integration.refusal("/v2/websocket/nowhere")
 
-    tenant, client = integration.record.tenant_slug, integration.record.client_id
-    line = f'floodgate_handshakes_total{{client="{client}",result="channel_not_found",tenant="{tenant}"}} 1.0'
+    tenant, client = integration.record.tenant_id, integration.record.client_id
+    line = f'floodgate_handshakes_total{{client_id="{client}",result="channel_not_found",tenant_id="{tenant}"}} 1.0'
     status, headers, body = await ask("/metrics")
     while line not in body.decode().splitlines():  # a page of this second may be older
         status, headers, body = await ask("/metrics")

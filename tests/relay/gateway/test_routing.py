@@ -37,7 +37,7 @@ async def test_a_channels_name_is_found_in_its_path(integration, channel):
 
     assert (response.status_code, json.loads(response.body)["code"]) == (404, "channel_not_found")
     counted = integration.relay.worker.counters.handshakes
-    assert counted[integration.record.tenant_slug, integration.record.client_id, "channel_not_found"] == 1
+    assert counted[integration.record.tenant_id, integration.record.client_id, "channel_not_found"] == 1
 
 
 async def test_s1_a_path_that_names_another_tenant_is_answered_404(integration, integration_of):

@@ -56,6 +56,19 @@ async def test_s5_a_revoked_token_closes_its_connection_within_a_second_and_open
     assert (await integration.refusal(additional_headers=integration.headers(**token))).status_code == 401
 
 
+async def test_a_new_name_is_shown_of_a_connection_that_stays_open(integration, changed):
+    names, record = integration.relay.worker.counters.names, integration.record
+    await integration.connect()
+    channel_id = next(channel.id for channel in record.channels if channel.name == "echo")
+    await eventually(lambda: names.channels.get(channel_id) == "echo")
+    assert (names.tenants[record.tenant_id], names.clients[record.client_id]) == (record.tenant_slug, record.name)
+
+    changed(tenant_slug="renamed", name="Web chat of old")
+
+    await eventually(lambda: names.tenants[record.tenant_id] == "renamed")
+    assert names.clients[record.client_id] == "Web chat of old"
+
+
 async def test_another_token_of_the_same_client_stays_good(integration):
     connection, record = await integration.connect(), integration.record
     revoked = await integration.connect(additional_headers=integration.headers(jti="revoked-2"))

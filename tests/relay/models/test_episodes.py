@@ -9,12 +9,13 @@ from tests.relay.counted import EPISODE, NOON
 pytestmark = pytest.mark.django_db
 
 
-def test_an_episode_is_named_by_its_zone_its_tenant_and_its_begin():
-    assert str(ThrottleEpisode(**EPISODE)) == "client of acme, 2026-11-24 12:00:00"
-    assert str(ThrottleEpisode(**EPISODE | {"tenant": ""})) == "client of nobody, 2026-11-24 12:00:00"
+def test_an_episode_is_named_by_its_zone_and_its_begin():
+    assert str(ThrottleEpisode(**EPISODE)) == "client, 2026-11-24 12:00:00"
 
 
-@pytest.mark.parametrize("wrong", [{"last_at": NOON - timedelta(seconds=1)}, {"waited": -1}, {"version": -1}])
+@pytest.mark.parametrize(
+    "wrong", [{"last_at": NOON - timedelta(seconds=1)}, {"waited": -1}, {"version": -1}, {"client_id": ""}]
+)
 def test_the_database_refuses_what_no_episode_can_be(wrong):
     with pytest.raises(IntegrityError), transaction.atomic():
         ThrottleEpisode.objects.create(**EPISODE | wrong)

@@ -131,11 +131,11 @@ async def test_a_client_that_breaks_off_lets_the_platforms_socket_end(integratio
 async def test_a_client_that_breaks_off_is_no_longer_counted(integration):
     counters, record = integration.relay.worker.counters, integration.record
     client = await integration.connect_raw()
-    await eventually(lambda: counters.open_connections[record.tenant_slug, record.client_id] == 1)
+    await eventually(lambda: counters.open_connections[record.tenant_id, record.client_id] == 1)
 
     client.writer.transport.abort()
 
-    await eventually(lambda: counters.open_connections[record.tenant_slug, record.client_id] == 0)
+    await eventually(lambda: counters.open_connections[record.tenant_id, record.client_id] == 0)
 
 
 async def test_what_a_client_sent_before_it_broke_off_is_delivered(integration, simulator):

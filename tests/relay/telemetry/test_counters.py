@@ -2,9 +2,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.telemetry.counters import HELD_BOUNDS_MS, NS_PER_MS, Counters, Flow, TrafficCounter, held_quantile_ms
+from relay.telemetry.counters import (
+    HELD_BOUNDS_MS,
+    NS_PER_MS,
+    Counters,
+    Flow,
+    TrafficCounter,
+    evict_unless_held,
+    held_quantile_ms,
+)
+from tests.relay import records
+from tests.relay.counted import BILLING, WHOSE
 
-FLOW = Flow("acme", "crm-sync", "billing", "to_platform")
+FLOW = Flow(*WHOSE, BILLING, "to_platform")
 LONGEST = len(HELD_BOUNDS_MS)
 
 
@@ -55,6 +65,38 @@ def test_another_direction_is_another_flow():
     counters.flow(FLOW).messages += 1
 
     assert counters.flow(FLOW._replace(direction="to_client")).messages == 0
+
+
+def test_a_client_without_connections_has_no_key():
+    counters = Counters()
+    for _ in range(2):
+        counters.connection_opened(*WHOSE)
+    counters.connection_closed(*WHOSE)
+    assert counters.open_connections == {WHOSE: 1}
+
+    counters.connection_closed(*WHOSE)
+
+    assert WHOSE not in counters.open_connections
+
+
+def test_a_counter_is_evicted_unless_somebody_holds_it():
+    counters = Counters()
+    held = counters.flow(FLOW)
+
+    assert not evict_unless_held(counters.traffic, FLOW)
+    assert counters.flow(FLOW) is held
+    del held
+    assert evict_unless_held(counters.traffic, FLOW)
+    assert counters.traffic == {}
+
+
+def test_the_last_name_of_a_tenant_is_known():
+    names, client = Counters().names, records.client(records.platform_connection("http://x"), tenant_slug="acme")
+
+    names.learn(client)
+    names.learn(records.client(records.platform_connection("http://x"), tenant_id=client.tenant_id, tenant_slug="new"))
+
+    assert names.tenants == {client.tenant_id: "new"}
 
 
 def test_a_quantile_is_the_bound_under_which_so_many_were_held():

@@ -7,7 +7,7 @@ from django.db import transaction
 from relay.models.episodes import EPISODE_QUIET_SECONDS, ThrottleEpisode
 from relay.telemetry.episodes import Episodes
 from relay.telemetry.rollups import roll_up
-from tests.relay.counted import NOON, append, throttled
+from tests.relay.counted import BILLING, NOON, WHOSE, append, throttled
 
 pytestmark = pytest.mark.django_db
 
@@ -67,7 +67,7 @@ def test_an_episode_tells_how_much_was_held_refused_and_closed():
 
     episode = ThrottleEpisode.objects.get()
     assert (episode.waited, episode.held_ms, episode.refused, episode.closed) == (20, 1000, 2, 1)
-    assert (episode.tenant, episode.client, episode.channel) == ("acme", "crm-sync", "billing")
+    assert (str(episode.tenant_id), episode.client_id, str(episode.channel_id)) == (*WHOSE, BILLING)
     assert (episode.policy_id, episode.version, episode.zone) == ("p1", 3, "client")
 
 

@@ -4,16 +4,20 @@ import msgspec
 import pytest
 import pytest_asyncio
 
+from relay.models.rollups import LONGEST_CLIENT_ID, LONGEST_NAME
 from relay.store.pool import StoreUnavailable
 from relay.store.telemetry_stream import read_records
-from relay.telemetry.counters import Counters, Flow
-from relay.telemetry.flush import Flusher, flush_every_second
+from relay.telemetry.counters import HELD_BOUNDS_MS, NS_PER_MS, Counters, Flow
+from relay.telemetry.differences import KEYS_A_PART
+from relay.telemetry.flush import MOST_ROWS_A_RECORD, Flusher, flush_every_second
 from relay.telemetry.records import HandshakeRecord, TelemetryRecord
+from tests.relay.counted import BILLING, WHOSE
 from tests.relay.eventually import eventually, turns
 
 pytestmark = pytest.mark.asyncio
-FLOW = Flow("acme", "crm-sync", "billing", "to_platform")
+FLOW = Flow(*WHOSE, BILLING, "to_platform")
 NOW = 1_700_000_000.5
+LARGEST_RECORD_BYTES = 1_000_000
 
 
 @pytest.fixture
@@ -49,14 +53,14 @@ def messages_of(records):
 async def test_what_was_counted_is_in_redis(flusher, counters, redis, redis_on_loop):
     counters.flow(FLOW).messages += 3
     counters.flow(FLOW).bytes += 700
-    counters.handshakes["acme", "crm-sync", "accepted"] += 2
+    counters.handshakes[*WHOSE, "accepted"] += 2
 
     await flusher.flush(redis_on_loop, NOW)
 
     [record] = told()
     assert (record.worker, record.sequence, record.ended_at) == (flusher.worker, 1, NOW)
     assert [(flow.messages, flow.bytes) for flow in record.flows] == [(3, 700)]
-    assert record.handshakes == [HandshakeRecord("acme", "crm-sync", "accepted", 2)]
+    assert record.handshakes == [HandshakeRecord(*WHOSE, "accepted", 2)]
 
 
 async def test_a_second_in_which_nothing_happened_is_told_too(flusher, redis, redis_on_loop):
@@ -138,6 +142,86 @@ async def test_what_is_counted_while_a_record_is_under_way_is_in_the_next(flushe
     await flusher.flush(redis_on_loop, NOW)
 
     assert [sum(flow.messages for flow in record.flows) for record in told()] == [3, 4]
+
+
+def count_many(counters, clients, messages=1):
+    """Count so many messages of so many clients."""
+    for number in range(clients):
+        counters.flow(FLOW._replace(client_id=str(number))).messages += messages
+
+
+async def test_too_much_for_one_record_makes_several(flusher, counters, redis, redis_on_loop):
+    count_many(counters, 10_000)
+
+    await flusher.flush(redis_on_loop, NOW, is_last=True)
+
+    encoded = [record for _, record in read_records("0")]
+    assert max(map(len, encoded)) < LARGEST_RECORD_BYTES
+    assert [record.sequence for record in told()] == list(range(1, len(encoded) + 1))
+    assert [record.is_last for record in told()] == [False] * (len(encoded) - 1) + [True]
+    assert messages_of(told()) == 10_000
+
+
+async def test_the_largest_record_that_can_be_is_bounded(flusher, counters, redis, redis_on_loop):
+    for number in range(3 * MOST_ROWS_A_RECORD):
+        client_id = f"{number:04}".rjust(LONGEST_CLIENT_ID, '"')
+        counter = counters.flow(FLOW._replace(client_id=client_id, direction="d" * LONGEST_NAME))
+        for held_ms in (0, *HELD_BOUNDS_MS):
+            counter.passed_after(held_ms * NS_PER_MS + 1)
+        counter.bytes = counter.control_frames = counter.waiting = 2**47
+
+    await flusher.flush(redis_on_loop, NOW)
+
+    assert max(len(record) for _, record in read_records("0")) < LARGEST_RECORD_BYTES
+
+
+async def test_a_flush_of_many_clients_lets_others_have_their_turn(flusher, counters, redis, redis_on_loop):
+    count_many(counters, 10_000)
+    await flusher.flush(redis_on_loop, NOW)
+    flushing, loop, others = asyncio.create_task(flusher.flush(redis_on_loop, NOW)), asyncio.get_running_loop(), []
+
+    def other():
+        others.append(1)
+        if not flushing.done():
+            loop.call_soon(other)
+
+    other()
+    await flushing
+
+    assert len(others) >= 10_000 / KEYS_A_PART
+
+
+@pytest.mark.parametrize("turn", range(0, 60, 7))
+async def test_a_flush_that_is_cancelled_anywhere_loses_and_doubles_nothing(
+    turn, flusher, counters, redis, redis_on_loop
+):
+    count_many(counters, 3000)
+    flushing = asyncio.create_task(flusher.flush(redis_on_loop, NOW))
+    for _ in range(turn):
+        await turns(0)
+    flushing.cancel()
+    await asyncio.gather(flushing, return_exceptions=True)
+    count_many(counters, 3000, messages=2)
+
+    await flusher.flush(redis_on_loop, NOW, is_last=True)
+
+    assert sorted({record.sequence for record in told()}) == list(range(1, told()[-1].sequence + 1))
+    assert messages_of(told()) == 9000
+
+
+async def test_f9_a_store_that_goes_away_between_two_records_loses_and_doubles_nothing(
+    flusher, counters, own_server, redis_on_loop
+):
+    count_many(counters, 3000)
+    flushing = asyncio.create_task(flusher.flush(redis_on_loop, NOW))
+    await eventually(told)
+    with own_server.frozen():
+        await asyncio.gather(flushing, return_exceptions=True)
+    count_many(counters, 3000, messages=2)
+
+    await flusher.flush(redis_on_loop, NOW)
+
+    assert messages_of(told()) == 9000
 
 
 async def test_counters_are_flushed_without_being_asked(redis, counters, flushing):

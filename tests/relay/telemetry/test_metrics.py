@@ -7,9 +7,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from relay.telemetry.counters import HELD_BOUNDS_MS, Counters, Flow, ThrottleKey
 from relay.telemetry.metrics import CONTENT_TYPE, SLICE, ProcessState, metrics_parts
+from relay.telemetry.throttles import evict_at_rest
 from relay.throttle.policy import ZoneSource
+from tests.relay import records
+from tests.relay.counted import BILLING, WHOSE
 
-FLOW = Flow("acme", "crm-sync", "billing", "to_platform")
+FLOW = Flow(*WHOSE, BILLING, "to_platform")
 
 STATE = ProcessState(
     loop_lag_seconds=0.25,
@@ -32,14 +35,14 @@ def counters():
     counter.passed_after(15_000_000)
     counter.passed_after(60_000_000_000)
     counter.bytes, counter.control_frames, counter.waiting = 300, 4, 1
-    counters.open_connections["acme", "crm-sync"] = 3
-    counters.handshakes["acme", "crm-sync", "rate_limited"] = 5
+    counters.open_connections[WHOSE] = 3
+    counters.handshakes[*WHOSE, "rate_limited"] = 5
     counters.closes["floodgate", 4429] = 6
     faults = counters.platform_faults
     faults.dns_failures["unknown_name"], faults.tls_errors["expired"] = 8, 9
     faults.timeouts["connect"], faults.protocol_errors["session"] = 10, 11
     for version in (1, 2):
-        throttle = counters.throttle(ThrottleKey("acme", "crm-sync", "billing", ZoneSource("p1", version, "client")))
+        throttle = counters.throttle(ThrottleKey(*WHOSE, BILLING, ZoneSource("p1", version, "client")))
         throttle.waited, throttle.refused, throttle.closed = 10, 20, 30
     return counters
 
@@ -64,8 +67,8 @@ def samples_of(counters):
         (("floodgate_control_frames_total", *FLOW), 4),
         (("floodgate_waited_messages_total", *FLOW), 2),
         (("floodgate_waiting_messages", *FLOW), 1),
-        (("floodgate_connections", "acme", "crm-sync"), 3),
-        (("floodgate_handshakes_total", "acme", "crm-sync", "rate_limited"), 5),
+        (("floodgate_connections", *WHOSE), 3),
+        (("floodgate_handshakes_total", *WHOSE, "rate_limited"), 5),
         (("floodgate_closes_total", "floodgate", "4429"), 6),
         (("floodgate_dns_failures_total", "unknown_name"), 8),
         (("floodgate_upstream_tls_errors_total", "expired"), 9),
@@ -80,10 +83,32 @@ def test_what_was_counted_is_shown(counters, sample, value):
 
 
 def test_what_zones_did_is_shown_over_all_versions_of_their_policy(counters):
-    samples, whose = samples_of(counters), ("acme", "crm-sync", "billing", "client")
+    samples, whose = samples_of(counters), (*WHOSE, BILLING, "client")
     actions = ("wait", "reject", "close")
 
     assert [samples["floodgate_throttled_total", *sorted([*whose, action])] for action in actions] == [20, 40, 60]
+
+
+def test_what_zones_did_is_shown_after_a_version_was_evicted(counters):
+    before = samples_of(counters)
+    for key in list(counters.throttles):
+        evict_at_rest(counters, key, 0)
+
+    assert (counters.throttles, samples_of(counters)) == ({}, before)
+
+
+def test_names_are_shown_beside_the_ids_that_series_have():
+    counters, connection = Counters(), records.platform_connection("http://x")
+    for tenant_id in ("first", "second"):
+        client = records.client(connection, client_id=f"of-{tenant_id}", tenant_id=tenant_id, tenant_slug="acme")
+        counters.names.learn(client, client.channels[0])
+
+    page = b"".join(metrics_parts(counters, STATE)).decode()
+
+    for tenant_id in ("first", "second"):
+        assert f'floodgate_tenant_info{{tenant="acme",tenant_id="{tenant_id}"}} 1' in page
+        assert f'floodgate_client_info{{client="Webchat",client_id="of-{tenant_id}"}} 1' in page
+    assert f'floodgate_channel_info{{channel="echo",channel_id="{client.channels[0].id}"}} 1' in page
 
 
 def test_held_times_are_shown_as_a_histogram_that_adds_up(counters):

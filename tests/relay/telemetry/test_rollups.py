@@ -1,16 +1,17 @@
 from datetime import timedelta
 
+import msgspec
 import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
 from relay.models.position import StreamPosition
 from relay.models.processes import Gap, RelayProcess
-from relay.models.rollups import HandshakeRollup
+from relay.models.rollups import HandshakeRollup, TrafficRollup
 from relay.store import keys
 from relay.store.pool import blocking
 from relay.telemetry.rollups import RECORDS_A_BATCH, STANDSTILL_SECONDS, give_up_when_idle, roll_up
-from tests.relay.counted import append, messages, record, stream
+from tests.relay.counted import ORDERS, TENANT_ID, append, flow, last_record, messages, record, stream
 
 pytestmark = pytest.mark.django_db
 
@@ -182,6 +183,65 @@ def test_a_record_that_cannot_be_read_stops_nobody_and_leaves_a_gap(redis, caplo
     assert messages() == 7
     assert Gap.objects.get().missing == 1
     assert caplog.text.count("telemetry_record_unreadable") == 2
+
+
+@pytest.mark.parametrize(
+    "encoded",
+    [
+        '{"worker":"relay-2","sequence":2,"ended_at":1.0,"flows":[],"handshakes":[["acme","crm-sync","accepted",9]]}',
+        '{"form":3,"worker":"relay-2","sequence":2,"ended_at":1.0,"flows":[],"handshakes":[]}',
+        "[" * 100_000,
+        '{"form":2,"worker":"relay-2","sequence":2,"ended_at":1.0,"flows":[],"handshakes":[["","x","accepted",9]]}',
+    ],
+    ids=["older", "newer", "nested", "half an owner"],
+)
+def test_f50_a_record_of_another_form_is_left_alone_with_a_gap(encoded, redis, caplog):
+    append(record(1, 3), record(1, 3, worker="relay-2"))
+    blocking().xadd(keys.telemetry(), {"record": encoded})
+    append(record(2, 4), record(3, 4, worker="relay-2"))
+
+    roll_up()
+
+    assert (messages(), HandshakeRollup.objects.count()) == (14, 0)
+    assert list(Gap.objects.values_list("process_id", "missing")) == [("relay-2", 1)]
+    assert "telemetry_record_unreadable" in caplog.text
+
+
+def test_a_record_that_the_database_refuses_is_left_out_alone_with_a_gap(redis, caplog):
+    append(record(1, 3))
+    roll_up()
+    TrafficRollup.objects.update(bytes=2**63 - 1)
+    elsewhere = record(1, 4, worker="relay-2")
+    elsewhere.flows[:] = [msgspec.structs.replace(flow(4), tenant_id=ORDERS)]
+    append(record(2, 1), elsewhere, last_record(3))
+
+    for _ in range(2):
+        roll_up()
+
+    assert messages() == 7
+    assert caplog.text.count("telemetry_record_refused") == 2
+    TrafficRollup.objects.update(bytes=0)
+    append(record(4, 5))
+    roll_up()
+    assert messages() == 12
+    assert list(Gap.objects.values_list("process_id", "missing")) == [("relay-1", 2)]
+
+
+def test_an_entry_without_a_record_stops_nobody(redis):
+    blocking().xadd(keys.telemetry(), {"other": "x"})
+    append(record(1, 3))
+
+    roll_up()
+
+    assert messages() == 3
+
+
+def test_the_record_of_a_tenant_that_nobody_knows_counts_as_its(redis):
+    append(record(1, 3))
+
+    roll_up()
+
+    assert {str(row.tenant_id) for row in TrafficRollup.objects.all()} == {TENANT_ID}
 
 
 def test_only_records_that_cannot_be_read_are_passed_too(redis):

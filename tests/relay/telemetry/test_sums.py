@@ -7,7 +7,7 @@ from hypothesis.extra.django import TestCase
 
 from relay.models.rollups import HandshakeRollup, TrafficRollup
 from relay.telemetry.sums import Sums, periods_at
-from tests.relay.counted import NOON, flow, messages, record
+from tests.relay.counted import BILLING, NOON, ORDERS, WHOSE, flow, messages, record
 
 pytestmark = pytest.mark.django_db
 
@@ -38,8 +38,8 @@ def test_all_that_a_record_counts_is_in_the_minute_the_hour_and_the_day():
 
     rows = TrafficRollup.objects.all()
     assert {row.granularity for row in rows} == {"minute", "hour", "day"}
-    assert {(row.tenant, row.client, row.channel, row.direction) for row in rows} == {
-        ("acme", "crm-sync", "billing", "to_platform")
+    assert {(str(row.tenant_id), row.client_id, str(row.channel_id), row.direction) for row in rows} == {
+        (*WHOSE, BILLING, "to_platform")
     }
     assert {(row.messages, row.bytes, row.waited, row.held[0], row.held[-1]) for row in rows} == {(7, 70, 3, 4, 3)}
     assert {(row.result, row.count) for row in HandshakeRollup.objects.all()} == {("accepted", 2)}
@@ -79,12 +79,12 @@ def test_a_late_record_counts_when_it_was_made():
 
 def test_channels_are_added_up_apart():
     one = record()
-    one.flows[:] = [flow(3, channel="billing"), flow(4, channel="orders")]
+    one.flows[:] = [flow(3, channel_id=BILLING), flow(4, channel_id=ORDERS)]
 
     stored(one)
 
-    rows = TrafficRollup.objects.filter(granularity="day").order_by("channel")
-    assert [(row.channel, row.messages) for row in rows] == [("billing", 3), ("orders", 4)]
+    rows = TrafficRollup.objects.filter(granularity="day").order_by("channel_id")
+    assert [(str(row.channel_id), row.messages) for row in rows] == [(BILLING, 3), (ORDERS, 4)]
 
 
 def test_nothing_counted_stores_nothing():
