@@ -1,4 +1,4 @@
-"""Web as an ASGI application: OAuth's POST endpoints, and Django with its static files behind them."""
+"""Web as an ASGI application: OAuth's POST endpoints and /livez, and Django with its static files behind them."""
 
 import os
 from collections.abc import Awaitable, Callable
@@ -9,11 +9,12 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
 django_application = get_asgi_application()  # loads the apps, which the imports below need
 
+from controlplane.health import livez  # noqa: E402
 from controlplane.oauth.routing import oauth_endpoints  # noqa: E402
 from controlplane.oauth.signing import signing_key  # noqa: E402
 
 signing_key()  # without it web can't do its work: stop here, not at the first request
-_endpoints: dict[str, Any] = {**oauth_endpoints()}
+_endpoints: dict[str, Any] = {"/livez": livez, **oauth_endpoints()}
 
 
 async def application(
@@ -21,6 +22,6 @@ async def application(
     receive: Callable[[], Awaitable[dict[str, Any]]],
     send: Callable[[dict[str, Any]], Awaitable[None]],
 ) -> None:
-    """Answer one request: OAuth's own endpoints without Django's middleware, all else with it."""
+    """Answer one request: OAuth's own endpoints and /livez without Django's middleware, all else with it."""
     endpoint = _endpoints.get(scope["path"].rstrip("/"), django_application)
     await endpoint(scope, receive, send)

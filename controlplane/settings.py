@@ -130,6 +130,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "controlplane.unavailable.StoreUnavailableMiddleware",
+    "controlplane.log_in.refusals.LogInRefusedMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -159,6 +160,7 @@ LOGGING = configuration.log_configuration(LOG_LEVEL, LOG_SINK)
 
 # People. Their passwords keep a slow hash; the last hasher is for generated 256-bit secrets alone.
 AUTH_USER_MODEL = "tenants.User"
+AUTHENTICATION_BACKENDS = ["controlplane.log_in.backend.LimitedBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher", "tenants.hashers.GeneratedSecretHasher"]
 _VALIDATORS = ("UserAttributeSimilarityValidator", "CommonPasswordValidator", "NumericPasswordValidator")
 AUTH_PASSWORD_VALIDATORS = [
@@ -173,7 +175,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = IS_SECURE
 SESSION_COOKIE_AGE = 12 * 3600  # seconds: a working day
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if IS_SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = IS_SECURE
-SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]  # probes come over plain HTTP from inside
+SECURE_REDIRECT_EXEMPT = [r"^readyz$"]  # probes come over plain HTTP from inside
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 CSRF_TRUSTED_ORIGINS = [WEB_URL]
 X_FRAME_OPTIONS = "DENY"

@@ -4,50 +4,14 @@ An id is charged for each address apart: it is no secret, and whoever knows one 
 """
 
 import time
-from collections import OrderedDict
 
 from asgiref.typing import HTTPScope
 from django.conf import settings
 
 from controlplane.oauth.messages import OAuthRequest, too_many
+from controlplane.zone_tables import ZoneTable
 from relay.protocol.forwarded import client_address, subscriber
-from relay.throttle.limiter import Limiter
-from relay.throttle.policy import SECOND_NS, Beyond, Counted, Scope, ZonePolicy
-from relay.throttle.verdict import Action
-from relay.throttle.zone import Zone
-
-MOST_ZONES = 16_384  # 6 MiB; the least recently used is forgotten, and begins at rest if it comes again
-LARGEST_RETRY_AFTER_SECONDS = 60
-
-
-class ZoneTable:
-    """One limit for each of many keys, of which the busiest are remembered."""
-
-    def __init__(self, *, name: str, scope: Scope, permits: int, burst: int) -> None:
-        """Allow each key ``permits`` a second, with ``burst`` at once."""
-        self._zones: OrderedDict[str, Limiter] = OrderedDict()
-        self._policy = ZonePolicy(
-            name=name,
-            scope=scope,
-            counted=Counted.HANDSHAKES,
-            permits=permits,
-            burst=burst,
-            delay=burst,
-            beyond=Beyond.REJECT,
-        )
-
-    def seconds_to_wait(self, key: str, now_ns: int) -> int:
-        """Charge one request to ``key``: 0 if it may pass, else after how many whole seconds another may."""
-        limiter = self._zones.get(key)
-        if limiter is None:
-            limiter = self._zones[key] = Limiter([Zone(self._policy)])
-            if len(self._zones) > MOST_ZONES:
-                self._zones.popitem(last=False)
-        self._zones.move_to_end(key)
-        verdict = limiter.admit(now_ns)
-        if verdict.action is Action.PASS:
-            return 0
-        return min(-(-verdict.wait_ns // SECOND_NS), LARGEST_RETRY_AFTER_SECONDS)
+from relay.throttle.policy import Scope
 
 
 class Admission:
