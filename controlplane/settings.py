@@ -109,7 +109,7 @@ env.refuse_faults()
 # Django.
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
-    "unfold",  # before admin, whose templates it replaces
+    "controlplane.admin_site.UnfoldConfig",  # before admin, whose templates it replaces
     "daphne",  # before staticfiles, whose runserver it replaces
     "django.contrib.admin",
     "django.contrib.auth",
@@ -127,6 +127,7 @@ INSTALLED_APPS = [
     "controlplane",
 ]
 MIDDLEWARE = [
+    "controlplane.content_security.ContentSecurityPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "controlplane.unavailable.StoreUnavailableMiddleware",
@@ -203,6 +204,7 @@ UNFOLD = {
     "SITE_SUBHEADER": "Administration",
     "SITE_SYMBOL": "water_damage",
     "SITE_URL": None,
+    "LOGIN": {"form": "controlplane.log_in.form.AdministratorForm"},
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "controlplane.admin.with_counts",

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TypedDict, Unpack
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from tenants.actions.audit import AuditEvent, record
@@ -20,6 +21,10 @@ class PersonFields(TypedDict, total=False):
     is_active: bool
     is_staff: bool
     is_superuser: bool
+
+
+ADMINISTERS = ("is_active", "is_staff", "is_superuser")  # an administrator has them all
+LAST_ADMINISTRATOR = "This is the last administrator. Make somebody else an administrator first."
 
 
 @transaction.atomic
@@ -41,9 +46,11 @@ def change_person(person: User, values: Mapping[str, object], *, acting_user: Us
     """Change an account; who is no longer active is logged out at their next request.
 
     Raises:
-        ValidationError: the account makes no sense with them.
+        ValidationError: the account makes no sense with them, or nobody could administer Floodgate any more.
     """
     refuse_other_fields(values, PersonFields)
+    if not all(values.get(field, True) for field in ADMINISTERS):
+        _refuse_last_administrator(person)
     person = locked(User.objects, person)
     changes = change_fields(person, values)
     record(AuditEvent.PERSON_CHANGED, person, acting_user, tenant_id="", changes=changes)
@@ -58,3 +65,10 @@ def set_password(person: User, password: str, *, acting_user: User) -> User:
     person.save()
     record(AuditEvent.PASSWORD_SET, person, acting_user, tenant_id="")
     return person
+
+
+def _refuse_last_administrator(person: User) -> None:
+    """Keep all administrators' rows, in one order: of two who demote each other, the second finds itself alone."""
+    administrators = User.objects.select_for_update().filter(**dict.fromkeys(ADMINISTERS, True)).order_by("pk")
+    if [administrator.pk for administrator in administrators] == [person.pk]:
+        raise ValidationError(LAST_ADMINISTRATOR)

@@ -1,6 +1,6 @@
 """What all pages of control data share: they change things by actions only, and ask before they end something."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,6 +15,7 @@ from unfold.admin import ModelAdmin
 from tenants.admin.asking import REFUSALS, Question, acting_user, ask, is_administrator, tell_refusal
 from tenants.models.members import User
 
+FILTER_LOOKUPS = ("", "__exact", "__id__exact", "__isnull", "__gte", "__lt")  # of Django's own filters
 AUDIT_LOG = "admin:auditlog_logentry_changelist"
 
 
@@ -65,6 +66,13 @@ class ActionPages(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Administrators, where rows can be deleted."""
         return self.may_delete and is_administrator(request)
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """What the page's own filters ask for, and nothing else.
+
+        Django allows any lookup of any field, so ``?password__startswith=`` would tell a hash letter by letter.
+        """
+        return lookup in {allowed for item in self.get_list_filter(request) for allowed in _lookups_of(item)}
 
     def changeform_view(
         self,
@@ -175,3 +183,13 @@ class ActionPages(ModelAdmin):
         """Say what was done, on the row's page."""
         messages.success(request, sentence)
         return HttpResponseRedirect(self.address_of(row.pk))
+
+
+def _lookups_of(item: Any) -> Iterator[str]:
+    """The parameters of one entry of ``list_filter``: a filter of ours has one, a field those of Django's filters."""
+    parameter = getattr(item, "parameter_name", None)
+    if parameter is not None:
+        yield parameter
+        return
+    field = item if isinstance(item, str) else item[0]
+    yield from (f"{field}{lookup}" for lookup in FILTER_LOOKUPS)

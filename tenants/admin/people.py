@@ -28,7 +28,7 @@ class PersonPages(ActionPages):
     hints = {
         "username": "What the person types to log in. Letters, digits and @ . + - _ only.",
         "is_active": "Who is not active can't log in.",
-        "is_staff": "May open these pages; an administrator needs this too.",
+        "is_staff": "An administrator needs this too; alone it opens nothing.",
         "is_superuser": "May see and change everything of every tenant.",
     }
     empty_hint = "People log in with an account. What they may do in a tenant is said by their membership."

@@ -1,0 +1,22 @@
+"""The admin's log-in form: it lets in administrators, and tells others that it does not."""
+
+from django.core.exceptions import ValidationError
+from unfold.forms import AuthenticationForm
+
+from tenants.models.members import User
+
+NO_ADMINISTRATOR = "Only administrators come in here, and this account is none. An administrator can make it one."
+
+
+class AdministratorForm(AuthenticationForm):
+    """Name and password of an administrator."""
+
+    def confirm_login_allowed(self, user: User) -> None:
+        """Refuse whose password was right and who may not come in all the same.
+
+        Raises:
+            ValidationError: the account is off, or no administrator's.
+        """
+        super().confirm_login_allowed(user)
+        if not user.is_superuser:
+            raise ValidationError(NO_ADMINISTRATOR, code="no_administrator")
