@@ -87,7 +87,7 @@ def test_the_ports_are_those_of_the_demo_and_only_for_this_host(name, port):
     assert "EXPOSE 8000 8001" in DOCKERFILE
 
 
-@pytest.mark.parametrize(("name", "module"), [("web", "controlplane.urls"), ("relay", "relay.gateway.http")])
+@pytest.mark.parametrize(("name", "module"), [("web", "controlplane.asgi"), ("relay", "relay.gateway.http")])
 def test_health_is_asked_where_it_is_answered(name, module):
     asked = re.search(r"http://127\.0\.0\.1:(\d+)/(\w+)", " ".join(SERVICES[name]["healthcheck"]["test"]))
 
