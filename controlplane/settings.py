@@ -180,7 +180,7 @@ SECURE_REDIRECT_EXEMPT = [r"^readyz$"]  # probes come over plain HTTP from insid
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 CSRF_TRUSTED_ORIGINS = [WEB_URL]
 X_FRAME_OPTIONS = "DENY"
-DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * KIB
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * KIB  # the door of web refuses more: web/channel.py
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 
 # Static files: hashed and compressed by `collectstatic`; the demo and developers serve them as they lie.

@@ -71,8 +71,7 @@ def migration(demonstration: Demonstration) -> Program:
 
 def web(demonstration: Demonstration) -> Program:
     """Portal, admin and token endpoint, on Daphne."""
-    address = ("-b", HOST, "-p", str(demonstration.web_port))
-    command = _python("-m", "daphne", "--verbosity", "0", *address, "controlplane.asgi:application")
+    command = _python("manage.py", "web", "--host", HOST, "--port", str(demonstration.web_port))
     return Program("web", command, demonstration.log_file("web"))
 
 

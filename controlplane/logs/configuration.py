@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 
+from controlplane.logs.sampling import FIELDS
 from controlplane.logs.sinks import SyslogAddress
 from controlplane.logs.syslog import SyslogFormatter
 
@@ -59,6 +60,7 @@ def log_configuration(level: str, syslog: SyslogAddress | None) -> dict[str, obj
 
 def _formatter(syslog: SyslogAddress | None) -> logging.Formatter:
     json_lines = structlog.stdlib.ProcessorFormatter(
-        processor=structlog.processors.JSONRenderer(), foreign_pre_chain=_SHARED
+        processor=structlog.processors.JSONRenderer(),
+        foreign_pre_chain=[structlog.stdlib.ExtraAdder(allow=FIELDS), *_SHARED],
     )
     return SyslogFormatter(json_lines, syslog.largest_bytes) if syslog else json_lines

@@ -10,6 +10,7 @@ from queue import SimpleQueue
 
 import structlog
 
+from controlplane.logs.sampling import Sampling
 from controlplane.logs.sinks import Sink, StandardOutput, Syslog, SyslogAddress
 
 MOST_LINES = 10_000  # that wait for the sink; more are dropped and counted
@@ -33,6 +34,7 @@ class LineWriter(logging.Handler):
         super().__init__()
         self._open = partial(Syslog, address) if address else partial(StandardOutput, sys.stdout)
         self.dropped = 0
+        self._sampling = Sampling()
         self._told = 0
         self._process_id = 0
         self._lines: SimpleQueue[str] = SimpleQueue()
@@ -42,11 +44,14 @@ class LineWriter(logging.Handler):
         """Take a line, or count it where the queue is full."""
         if self._process_id != os.getpid():
             self._begin()
+        taken = self._sampling.taken(record, time.monotonic())  # logging's own lock is held
+        if taken is None:
+            return
         if self._lines.qsize() >= MOST_LINES:
             self._drop()
             return
         try:
-            line = self.format(record)
+            line = self.format(taken)
         except Exception:  # noqa: BLE001 -- as logging does: a line that can't be written must not end its writer
             self.handleError(record)
             return

@@ -70,7 +70,7 @@ def test_every_command_exists(service):
         case ["python", "manage.py", command, *_]:
             own = {path.stem for path in (ROOT / "controlplane/management/commands").glob("*.py")}
             assert command in {*own, *find_commands(django_management.__path__[0])}
-        case ["daphne" | "celery", *arguments]:
+        case ["celery", *arguments]:
             target = next(argument for argument in arguments if argument.startswith("controlplane."))
             module, _, name = target.partition(":")
             assert name in _assigned_names(module)

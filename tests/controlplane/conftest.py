@@ -1,8 +1,8 @@
 import os
-import socket
+import re
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import ExitStack, closing
 from http.client import HTTPConnection
 
 import pytest
@@ -26,21 +26,37 @@ class Web:
 
 
 @pytest.fixture
-def web(transactional_db, redis, redis_url, test_database):
+def web(web_with_files):
     """Started and ready."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    own = {"DATABASE_URL": test_database, "REDIS_URL": redis_url, "FLOODGATE_LOG_LEVEL": "INFO"}
-    command = [sys.executable, "-m", "daphne", "-v", "0", "-p", str(port), "controlplane.asgi:application"]
-    with subprocess.Popen(command, cwd=ROOT, env={**os.environ, **own}, stdout=subprocess.PIPE, text=True) as process:
-        _wait_until_listening(process)
-        yield Web(process, port)
-        process.terminate()
-        process.communicate(timeout=10)
+    return web_with_files(4_096)
 
 
-def _wait_until_listening(process):
+@pytest.fixture
+def web_with_files(transactional_db, redis, redis_url, test_database):
+    """Starts web processes that may open so many files."""
+    with ExitStack() as stack:
+
+        def start(files):
+            own = {"DATABASE_URL": test_database, "REDIS_URL": redis_url, "FLOODGATE_LOG_LEVEL": "INFO"}
+            command = ("sh", "-c", 'ulimit -n "$0" && exec "$@"', str(files), sys.executable, "manage.py", "web")
+            process = stack.enter_context(
+                subprocess.Popen(
+                    (*command, "--port", "0"), cwd=ROOT, env={**os.environ, **own}, stdout=subprocess.PIPE, text=True
+                )
+            )
+            stack.callback(_end, process)
+            return Web(process, _port(process))
+
+        yield start
+
+
+def _end(process):
+    process.terminate()
+    process.communicate(timeout=10)
+
+
+def _port(process):
     for line in process.stdout:
-        if "Listening on TCP address" in line:
-            return
+        if found := re.search(r"Web listens on \S+:(\d+)$", line.strip()):
+            return int(found[1])
     pytest.fail("web ended before it listened")

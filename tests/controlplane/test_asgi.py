@@ -51,3 +51,14 @@ def test_everything_else_is_djangos(web):
     assert web.ask("/.well-known/oauth-authorization-server")[0] == 200
     assert web.ask("/oauth/authorize")[0] == 404
     assert web.ask("/nowhere")[0] == 404
+
+
+def test_requests_for_foreign_hosts_leave_few_lines_in_the_log_and_none_of_their_words(web):
+    for _ in range(50):
+        assert web.ask("/admin/login/", headers={"Host": "canary.example"})[0] == 400
+
+    web.process.terminate()
+    log, _ = web.process.communicate(timeout=10)
+    assert "request_suspicious" in log
+    assert log.count("request_suspicious") < 25
+    assert "canary" not in log

@@ -196,7 +196,7 @@ def test_when_it_is_killed_its_programs_end_too(lives):
 def test_when_a_program_ends_the_demo_says_which_and_ends(directory):
     with StartedDemo(directory, free_ports(), traffic="0") as demo:
         programs = demo.programs()
-        kill(next(program for program in programs if "daphne" in command_of(program)), signal.SIGKILL)
+        kill(next(program for program in programs if "\0web\0" in command_of(program)), signal.SIGKILL)
 
         _, complaint = demo.process.communicate()
 

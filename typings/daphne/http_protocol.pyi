@@ -1,0 +1,3 @@
+from twisted.web.http import Request
+
+class WebRequest(Request): ...

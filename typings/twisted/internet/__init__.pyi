@@ -1,0 +1,3 @@
+from twisted.internet.interfaces import IReactorTCP
+
+reactor: IReactorTCP
