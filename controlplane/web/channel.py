@@ -99,6 +99,8 @@ class WebChannel(HTTPChannel):
     def requestDone(self, request: Request) -> None:
         """Wait for the next request, whose head has a deadline from its first byte on."""
         self.factory.waits(self)
+        if not self.persistent:
+            self._begin(IDLE_SECONDS, self.evict)  # Twisted waits for ever until the answer is taken
         super().requestDone(request)
 
     def evict(self) -> None:

@@ -4,7 +4,7 @@ An opening handshake goes to the ASGI application, which may take the socket ove
 """
 
 import asyncio
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 from urllib.parse import unquote
 
 import h11
@@ -31,6 +31,7 @@ ANSWER_SECONDS = 30.0  # from a request's head until its answer is on its way; t
 MOST_REQUESTS = 100  # on one connection; the last answer says that it ends
 CLOSE = (b"connection", b"close")
 Message = dict[str, Any]
+StaysOpen: TypeAlias = Any  # a bool, as asyncio reads it; Uvicorn's class says None
 Client = tuple[str, int]  # address and port
 NOWHERE: Client = ("", 0)  # the socket's other end has left already
 
@@ -291,7 +292,7 @@ class RequestProtocol(H11Protocol):
         """Answer the connection's request number ``requests``."""
         super().__init__(config, server_state, app_state)
         self._requests = requests
-        self._is_answered = False
+        self._is_answered = self._has_ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Give the client so long to take its answer."""
@@ -303,6 +304,11 @@ class RequestProtocol(H11Protocol):
         """End the request: nobody waits for its answer."""
         self._deadline.cancel()
         super().connection_lost(exc)
+
+    def eof_received(self) -> StaysOpen:
+        """Answer all the same: who sends no more may still read (RFC 9112, section 9.6). In TLS nobody can."""
+        self._has_ended = self.conn.their_state is h11.DONE and not is_ssl(self.transport)
+        return self._has_ended
 
     def data_received(self, data: bytes) -> None:
         """Take the request in; the last one's answer says that the connection ends."""
@@ -330,6 +336,8 @@ class RequestProtocol(H11Protocol):
             self._give_back()
 
     def _give_back(self) -> None:
+        if self._has_ended:
+            self.transport.close()
         if self.transport.is_closing():
             return
         unread, _ = self.conn.trailing_data

@@ -262,6 +262,13 @@ async def test_a_client_that_never_takes_its_answer_is_cut_off(relay, bound):
         await eventually(lambda: protocol not in relay.server.server_state.connections)
 
 
+async def test_who_sends_no_more_after_a_request_still_gets_the_answer(relay):
+    async with knocking(relay, LIVEZ) as client:
+        client.writer.write_eof()
+
+        assert (await client.end()).endswith(b'{"status": "ok"}')
+
+
 async def test_the_last_answer_of_a_connection_says_that_it_ends(relay, bound):
     bound("MOST_REQUESTS", 3)  # 100
     async with knocking(relay, LIVEZ * 3) as client:

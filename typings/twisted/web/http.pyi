@@ -13,6 +13,7 @@ class Request:
 class HTTPChannel:
     maxHeaders: int
     length: int | None
+    persistent: bool
     requests: list[Request]
     transport: ITCPTransport
     requestFactory: type[Request]
