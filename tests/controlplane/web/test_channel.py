@@ -105,8 +105,8 @@ def test_a_request_that_does_not_come_in_time_is_answered_408(web, begun):
     assert statuses(web, begun) == [b"408"]
 
 
-def test_a_connection_that_waits_longest_gives_its_place_to_a_newcomer(web_with_files):
-    web = web_with_files(64)
+def test_a_connection_that_waits_longest_gives_its_place_to_a_newcomer(web_with_few_files):
+    web = web_with_few_files
     with ExitStack() as stack:
         idle = [stack.enter_context(connection(web)) for _ in range(40)]
 
