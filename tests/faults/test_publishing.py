@@ -6,7 +6,7 @@ import time
 import pytest
 from channels.db import database_sync_to_async
 
-from relay.throttle.policy import SECOND_NS, Scope, ZonePolicy
+from relay.throttle.policy import SECOND_NS, Beyond, Counted, Scope, ZonePolicy
 from tenants.actions.policies import create_draft, publish_version, set_zones
 from tenants.receipts import receipt_of
 from tenants.snapshots import build_records, publish_records
@@ -26,6 +26,13 @@ PROCESSES, CONNECTIONS, TIMES = 4, 24, 100
 IN_FORCE_SECONDS, ON_ITS_WAY_SECONDS, SILENCE_SECONDS, PATIENCE_SECONDS = 1.0, 0.1, 0.3, 10.0
 FLOWING = ZonePolicy(name="connection", scope=Scope.CONNECTION, permits=20)
 SILENT = ZonePolicy(name="connection", scope=Scope.CONNECTION, permits=1, period_ns=3600 * SECOND_NS)
+ROOM = ZonePolicy(
+    name="credential_connections",
+    scope=Scope.CREDENTIAL,
+    counted=Counted.OPEN_CONNECTIONS,
+    permits=CONNECTIONS,
+    beyond=Beyond.REJECT,
+)
 
 
 class Publishing:
@@ -37,8 +44,8 @@ class Publishing:
 
     @database_sync_to_async
     def publish(self, zone):
-        """Put a version with this zone in force; answers it."""
-        draft = set_zones(create_draft(self.policy, acting_user=self.user), [zone], acting_user=self.user)
+        """Put a version with this zone in force; answers it. The default for a credential has too little room."""
+        draft = set_zones(create_draft(self.policy, acting_user=self.user), [zone, ROOM], acting_user=self.user)
         self.published_at = time.monotonic()
         return publish_version(draft, acting_user=self.user)
 
@@ -70,7 +77,8 @@ def made(root, platform_of, faults_redis_url):
         ).encrypted_credential,
     )
     ClientFactory.create(tenant=policy.tenant, throttle_policy=policy).channels.add(channel)
-    publish_version(set_zones(create_draft(policy, acting_user=root), [FLOWING], acting_user=root), acting_user=root)
+    draft = set_zones(create_draft(policy, acting_user=root), [FLOWING, ROOM], acting_user=root)
+    publish_version(draft, acting_user=root)
     publish_records(policy.tenant_id)
     [client] = build_records(policy.tenant)
     return Publishing(policy, root, platform), {"Authorization": f"Bearer {records.token_of(client)}"}

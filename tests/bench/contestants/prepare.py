@@ -70,6 +70,13 @@ def _policy(tenant: Tenant, root: User) -> ThrottlePolicy:
         ),
         ZonePolicy(name="connections", counted=Counted.OPEN_CONNECTIONS, permits=WIDE, beyond=Beyond.REJECT),
         ZonePolicy(
+            name="credential_connections",
+            scope=Scope.CREDENTIAL,
+            counted=Counted.OPEN_CONNECTIONS,
+            permits=WIDE,
+            beyond=Beyond.REJECT,
+        ),
+        ZonePolicy(
             name="control_frames",
             counted=Counted.CONTROL_FRAMES,
             scope=Scope.CONNECTION,
