@@ -19,7 +19,6 @@ from relay.sharing.heart import Heart
 from relay.sharing.holdings import End, Places, TenantPlaces, Waiting, first_of
 from relay.sharing.surroundings import UNANSWERED, Surroundings
 from relay.store.caps import Entries, Entry, Held, Holding, Newcomer, Result, Who, enter, hold
-from relay.store.pool import TIMEOUT_SECONDS
 from relay.throttle.limiter import Limiter
 from relay.throttle.policy import LARGEST_PERIOD_NS, SECOND_NS, StoreAway, ZonePolicy
 from relay.throttle.verdict import Action
@@ -29,6 +28,7 @@ log = structlog.get_logger()
 US_NS = 1_000
 RETRY_ALONE_NS = 2 * SECOND_NS
 SAY_SECONDS = 1.0  # how often one looks whether something must be said again
+ENTER_SECONDS = 1.0  # that a handshake waits for Redis, and for a connection to it: it has more time than a message
 LEFT_SECONDS = 0.005  # a handshake that comes within this says along who has left
 
 
@@ -165,7 +165,7 @@ class Entering:
 
     async def _ask_redis(self, tenant: TenantPlaces, together: Sequence[Waiting]) -> None:
         if self._heart.has_stopped(time.monotonic()):
-            await self._around.answer_to(self._heart.beat(), TIMEOUT_SECONDS)
+            await self._around.answer_to(self._heart.beat(), ENTER_SECONDS)
         if tenant.was_dead:
             await self._say(tenant, tenant.places)
         entries = await self._enter(tenant, together)
@@ -186,7 +186,7 @@ class Entering:
     ) -> None:
         """Ask once more without the dead who have places, if there are such."""
         try:
-            dead = await self._around.answer_to(self._heart.dead_among(others), TIMEOUT_SECONDS)
+            dead = await self._around.answer_to(self._heart.dead_among(others), ENTER_SECONDS)
         except UNANSWERED:
             dead = []
         if dead:
@@ -205,7 +205,7 @@ class Entering:
             held = (Held(cap.key, len(tenant.places[cap.key].ends), cap.policy.permits) for cap in one.caps)
             newcomers.append(Newcomer(rates, tuple(held)))
         asking = enter(self._around.redis, self._who(tenant), newcomers, dead)
-        entries = await self._around.answer_to(asking, TIMEOUT_SECONDS)
+        entries = await self._around.answer_to(asking, ENTER_SECONDS)
         tenant.generation = entries.generation
         if all(entry.result not in {Result.STRANGER, Result.UNSETTLED} for entry in entries.each):
             for newcomer in newcomers:
@@ -264,7 +264,7 @@ class Entering:
         said_at, was_dead = time.monotonic(), tenant.was_dead
         who = self._who(tenant)
         asking = hold(self._around.redis, who, held, was_dead=was_dead)
-        generation, holdings = await self._around.answer_to(asking, TIMEOUT_SECONDS)
+        generation, holdings = await self._around.answer_to(asking, ENTER_SECONDS)
         tenant.generation = generation
         if which is tenant.places:
             tenant.said_at = said_at

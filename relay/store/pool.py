@@ -18,7 +18,7 @@ from redis.retry import Retry
 from relay.store.cluster import is_cluster, open_cluster, open_cluster_on_loop
 
 TIMEOUT_SECONDS = 0.25
-MOST_CONNECTIONS, POOL_SECONDS = 8, 2.0  # of one event loop; how long to wait for one of them
+MOST_CONNECTIONS, POOL_SECONDS = 16, 2.0  # of one event loop; how long to wait for one of them
 Answer = TypeVar("Answer")
 StoreUnavailable = redis.RedisError
 RedisOnLoop = redis.asyncio.Redis
