@@ -123,6 +123,7 @@ def _state(worker: Worker) -> ProcessState:
         memory_bytes=worker.resources.memory_bytes,
         is_draining=worker.is_draining,
         log_lines_dropped=dropped_log_lines(),
+        redis_up=worker.sharing.breakers.are_closed,
         relay_processes=shared.workers,
         lease_round_trips=shared.round_trips,
         tenants_alone=len(shared.away),

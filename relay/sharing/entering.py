@@ -271,7 +271,8 @@ class Entering:
             tenant.was_dead = tenant.was_dead and who.worker != self._heart.name
         if tenant.is_away:
             tenant.is_away = False
-            log.info("shared_caps_back", tenant=tenant.tenant_id)
+            if not any(one.is_away for one in self._tenants.values()):
+                log.info("shared_caps_back")
         for (key, count, _), holding in zip(held, holdings, strict=True):
             self._hear(tenant, key, count, holding)
 
@@ -288,8 +289,10 @@ class Entering:
 
     def _go_away(self, tenant: TenantPlaces, error: Exception) -> None:
         if not tenant.is_away:
+            is_first = not any(one.is_away for one in self._tenants.values())
             tenant.is_away = True
-            log.warning("shared_caps_alone", tenant=tenant.tenant_id, error=type(error).__name__)
+            if is_first:  # one line for all tenants
+                log.warning("shared_caps_alone", tenant=tenant.tenant_id, error=type(error).__name__)
 
 
 def _answer(tenant: TenantPlaces, one: Waiting, entry: Entry) -> None:

@@ -12,6 +12,7 @@ from relay.sharing.gauging import Gauging
 from relay.sharing.heart import Heart
 from relay.sharing.leasing import Leasing
 from relay.sharing.surroundings import Figures, Room, Surroundings
+from relay.store.breaker import Breakers
 from relay.store.pool import StoreUnavailable, on_loop
 from relay.store.workers import forget_worker
 
@@ -22,7 +23,8 @@ class Sharing:
     def __init__(self, room: Room) -> None:
         """Wake those who wait in ``room``."""
         self.worker = f"{os.getpid()}-{secrets.token_hex(8)}"  # no other process has it
-        self.redis = on_loop()
+        self.breakers = Breakers()
+        self.redis = on_loop(breakers=self.breakers)
         self.tasks = BackgroundTasks()  # of the whole process
         self.figures = Figures()
         around = Surroundings(self.redis, self.worker, room, self.figures, settings.STORE_DECISION_SECONDS)
@@ -43,4 +45,5 @@ class Sharing:
         await self.entering.aclose()
         with suppress(StoreUnavailable):
             await forget_worker(self.redis, self.worker)
+        await self.breakers.aclose()
         await self.redis.aclose()

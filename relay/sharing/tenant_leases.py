@@ -164,16 +164,19 @@ class TenantLeases:
             return
         self._is_away = False
         self._around.probing.found(time.monotonic())
-        self._around.figures.away.discard(self.tenant_id)
+        away = self._around.figures.away
+        away.discard(self.tenant_id)
         for zone in self._active:
             zone.ask_anew()
         self._woken.set()
-        log.info("shared_limits_back", tenant=self.tenant_id)
+        if not away:
+            log.info("shared_limits_back")
 
     def _go_away(self, error: Exception) -> None:
         self._is_away, self._tried = True, time.monotonic()
+        if not self._around.figures.away:  # one line for all tenants
+            log.warning("shared_limits_alone", tenant=self.tenant_id, error=type(error).__name__)
         self._around.figures.away.add(self.tenant_id)
-        log.warning("shared_limits_alone", tenant=self.tenant_id, error=type(error).__name__)
 
     def _grant_alone(self, asks: dict[LeasedZone, Ask], asked_ns: int) -> None:
         for zone, ask in asks.items():

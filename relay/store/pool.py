@@ -6,7 +6,7 @@ nothing waits longer than ``TIMEOUT_SECONDS``: whoever asks decides what then.
 
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import redis
 import redis.asyncio
@@ -15,6 +15,7 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from relay.store.breaker import Breakers
 from relay.store.cluster import is_cluster, open_cluster, open_cluster_on_loop
 
 TIMEOUT_SECONDS = 0.25
@@ -22,6 +23,23 @@ MOST_CONNECTIONS, POOL_SECONDS = 16, 2.0  # of one event loop; how long to wait 
 Answer = TypeVar("Answer")
 StoreUnavailable = redis.RedisError
 RedisOnLoop = redis.asyncio.Redis
+
+
+class GuardedRedis(redis.asyncio.Redis):
+    """A Redis that is not asked while it is away."""
+
+    breakers: Breakers | None = None
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - as redis-py
+        """As it is.
+
+        Raises:
+            redis.RedisError: it did not answer, or does not at the moment.
+        """
+        ask: Any = super().execute_command  # redis-py's has no types
+        if self.breakers is None:
+            return await ask(*args, **options)
+        return await self.breakers.guard("", lambda: ask(*args, **options), lambda: ask("PING"))
 
 
 @lru_cache(maxsize=1)
@@ -34,8 +52,8 @@ def blocking() -> redis.Redis:
     return redis.Redis.from_url(url, decode_responses=True, retry=retry, **limits)
 
 
-def on_loop(*, timeout_seconds: float = TIMEOUT_SECONDS) -> redis.asyncio.Redis:
-    """Redis for the running event loop. Whoever opens it closes it with ``aclose``.
+def on_loop(*, timeout_seconds: float = TIMEOUT_SECONDS, breakers: Breakers | None = None) -> redis.asyncio.Redis:
+    """Redis for the running event loop. Whoever opens it closes it with ``aclose``, and ``breakers`` too.
 
     A storm of handshakes waits for a connection of the pool, instead of opening one for each of them.
     """
@@ -43,12 +61,14 @@ def on_loop(*, timeout_seconds: float = TIMEOUT_SECONDS) -> redis.asyncio.Redis:
     limits = {"socket_timeout": timeout_seconds, "socket_connect_timeout": TIMEOUT_SECONDS}
     if is_cluster(url):
         turns = {"at_once": MOST_CONNECTIONS, "patience_seconds": POOL_SECONDS}
-        cluster = open_cluster_on_loop(url, decode_responses=True, retry=retry, **limits, **turns)
+        cluster = open_cluster_on_loop(url, decode_responses=True, retry=retry, breakers=breakers, **limits, **turns)
         return cast(redis.asyncio.Redis, cluster)
     pool = redis.asyncio.BlockingConnectionPool.from_url(
         url, max_connections=MOST_CONNECTIONS, timeout=POOL_SECONDS, decode_responses=True, retry=retry, **limits
     )
-    return redis.asyncio.Redis.from_pool(pool)
+    opened = cast("GuardedRedis", GuardedRedis.from_pool(pool))
+    opened.breakers = breakers
+    return opened
 
 
 async def answer_to(ask: Callable[[], Awaitable[Answer]]) -> Answer:

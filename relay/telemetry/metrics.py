@@ -40,6 +40,7 @@ class ProcessState:
     memory_bytes: int
     is_draining: bool
     log_lines_dropped: int
+    redis_up: bool
     relay_processes: int
     lease_round_trips: int
     tenants_alone: int
@@ -94,6 +95,8 @@ class CounterCollector:
 
     def _sharing_metrics(self) -> Iterator[Metric]:
         state = self._state
+        up = "1 while Redis answers; 0 while the circuit breaker is open."
+        yield GaugeMetricFamily("floodgate_redis_up", up, state.redis_up)
         yield GaugeMetricFamily("floodgate_relay_processes", "Relay processes that are alive.", state.relay_processes)
         trips = "Calls for permits of shared limits that Redis answered."
         yield CounterMetricFamily("floodgate_lease_round_trips", trips, state.lease_round_trips)

@@ -12,6 +12,7 @@ from tests.relay.eventually import eventually
 from tests.relay.integration import drop, raw_connection
 from tests.relay.running import HOST, running_relay
 
+PROBES_SECONDS = 5.0  # in which a relay surely tries whether Redis is back
 pytestmark = pytest.mark.asyncio
 METRICS = b"GET /metrics HTTP/1.1\r\nHost: relay\r\n\r\n"
 
@@ -56,10 +57,9 @@ async def test_f7_a_relay_without_redis_is_alive_but_not_ready(ask):
         status, _, body = await ask("/readyz", at=relay)
 
     assert (alive, status) == (200, 503)
-    assert json.loads(body) == {
-        "status": "unavailable",
-        "checks": {"draining": "no", "redis": "ConnectionError", "tasks": "ok"},
-    }
+    answer = json.loads(body)
+    assert answer["checks"].pop("redis") in {"ConnectionError", "CircuitOpen"}
+    assert answer == {"status": "unavailable", "checks": {"draining": "no", "tasks": "ok"}}
 
 
 async def test_f7_a_relay_becomes_ready_once_redis_is_there(own_server, ask):
@@ -68,9 +68,11 @@ async def test_f7_a_relay_becomes_ready_once_redis_is_there(own_server, ask):
     with running_relay(own_server.url) as relay:
         before, _, _ = await ask("/readyz", at=relay)
         own_server.start()
-        after, _, _ = await ask("/readyz", at=relay)
+        async with asyncio.timeout(PROBES_SECONDS):
+            while (await ask("/readyz", at=relay))[0] != 200:
+                pass
 
-    assert (before, after) == (503, 200)
+    assert before == 503
 
 
 async def test_metrics_are_prometheus_text_with_what_was_counted(ask, integration, bound):

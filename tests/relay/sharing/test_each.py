@@ -58,4 +58,4 @@ async def test_a_cancellation_ends_all_steps():
     await asyncio.wait([task])
 
     assert task.cancelled()
-    assert ended == [0, 1]
+    assert sorted(ended) == [0, 1]

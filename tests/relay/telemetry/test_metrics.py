@@ -19,6 +19,7 @@ STATE = ProcessState(
     memory_bytes=1024,
     is_draining=True,
     log_lines_dropped=7,
+    redis_up=True,
     relay_processes=4,
     lease_round_trips=12,
     tenants_alone=2,
