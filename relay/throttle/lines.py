@@ -131,16 +131,17 @@ class Lines(Generic[W]):
 
     def join(self, zone: AnyZone, waiter: W, now_ns: int) -> None:
         """Put ``waiter`` at the end of the line for ``zone``. O(1), but for the heap of a zone that closes."""
-        waiter.count_if_throttled(now_ns)
         line = self._lines.get(zone)
         if line is None:
             line = self._lines[zone] = Line()
             zone.close_gate()
         line.add(waiter)
-        if not zone.holds_back(now_ns):
+        if zone.holds_back(now_ns):
+            self._count(zone, line, waiter, now_ns)
+        else:
             line.uncounted[waiter] = None
-        self._note_closing(line, waiter)
-        self._set_timer(zone, line, now_ns)
+            self._note_closing(line, waiter)
+        self._keep_timer(zone, now_ns)
 
     def leave(self, zone: AnyZone, waiter: W) -> None:
         """Give up the place, if there is one. O(1)."""
@@ -221,12 +222,10 @@ class Lines(Generic[W]):
         self._alone(waiter, waiter.ask_again, now_ns)
 
     def _count(self, zone: AnyZone, line: Line[W], waiter: W, now_ns: int) -> None:
-        if waiter not in line.places:
-            return
-        if self._alone(waiter, waiter.count_if_throttled, now_ns):
-            self._note_closing(line, waiter)
-        else:
+        if waiter in line.places and not self._alone(waiter, waiter.count_if_throttled, now_ns):
             self.leave(zone, waiter)
+        if waiter in line.places:  # counting it did not end it
+            self._note_closing(line, waiter)
 
     def _alone(self, waiter: W, step: Step, now_ns: int) -> bool:
         """Have ``waiter`` do something; tell whether it could. All others go on."""

@@ -1,6 +1,7 @@
 """Lines in virtual time: who goes on when, what stands in them, and that nobody's failure is another's."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -98,6 +99,10 @@ class Ground:
 @pytest.fixture
 def ground():
     return Ground()
+
+
+def _raise(waiter, _now_ns):
+    raise ValueError(waiter)
 
 
 def _leased(policy):
@@ -328,16 +333,34 @@ def test_one_that_cannot_be_counted_leaves_the_line(ground):
     zone = _leased(TEN_A_SECOND)
     waiters = ground.line(zone, 3)
 
-    def fail(_now_ns):
-        raise ValueError(waiters[1])
-
-    waiters[1].count_if_throttled = fail
+    waiters[1].count_if_throttled = partial(_raise, waiters[1])
     zone._refused = True  # noqa: SLF001 - as an answer without permits leaves it
     ground.lines.wake(zone, ground.agenda.now_ns)
 
     assert ground.failed == [waiters[1]]
     assert ground.lines.standing(zone).permits == 2
     assert waiters[2].counted_ns
+
+
+def test_one_that_cannot_be_counted_when_it_joins_stands_in_no_line(ground):
+    zone = Zone(TEN_A_SECOND)
+    waiter = Waiting(ground, zone)
+
+    waiter.count_if_throttled = partial(_raise, waiter)
+    ground.stand(zone, waiter)
+
+    assert (ground.failed, len(ground.lines), zone.gate_ns) == ([waiter], 0, zone.delay_ns)
+
+
+def test_one_that_ends_while_it_is_counted_stands_in_no_line(ground):
+    zone = Zone(TEN_A_SECOND)
+    waiter = Waiting(ground, zone)
+    waiter.count_if_throttled = lambda _now_ns: ground.lines.leave(zone, waiter)
+
+    ground.stand(zone, waiter)
+    ground.go_on()
+
+    assert (ground.asked, ground.failed, len(ground.lines)) == ([], [], 0)
 
 
 def test_a_line_goes_on_although_nobody_could_be_told_of_a_failure(ground):
