@@ -2,6 +2,7 @@
 
 import structlog
 from celery import shared_task
+from django.db import OperationalError
 from django.utils import timezone
 from oauth2_provider.models import AccessToken
 
@@ -11,17 +12,35 @@ from tenants.models.tokens import RevokedToken
 from tenants.snapshots import publish_records
 
 log = structlog.get_logger(__name__)
+AWAY = (StoreUnavailable, OperationalError)
+MOST_UNANSWERED = 5  # tenants, one after the other: Redis or the database is away, not wrong about one of them
+
+
+class RecordsNotRebuilt(Exception):
+    """Some tenants' records could not be put into Redis; the log says whose and why."""
 
 
 @shared_task
 def rebuild_records() -> None:
-    """Put every tenant's client records and revoked tokens into Redis again."""
-    for tenant_id in Tenant.objects.values_list("pk", flat=True):
+    """Put every tenant's client records and revoked tokens into Redis again, each tenant's by themselves.
+
+    Raises:
+        RecordsNotRebuilt: some could not be; all others were, unless Redis or the database is away.
+    """
+    failed = unanswered = 0
+    for tenant_id in list(Tenant.objects.values_list("pk", flat=True)):
         try:
             publish_records(tenant_id)
-        except StoreUnavailable:
-            log.warning("records_not_rebuilt", reason="redis does not answer")
-            return
+        except Exception as error:
+            log.exception("records_not_rebuilt", tenant=str(tenant_id))
+            failed += 1
+            unanswered = unanswered + 1 if isinstance(error, AWAY) else 0
+        else:
+            unanswered = 0
+        if unanswered >= MOST_UNANSWERED:
+            break
+    if failed:
+        raise RecordsNotRebuilt(f"{failed} tenants: the log names them")
 
 
 @shared_task

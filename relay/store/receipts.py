@@ -10,6 +10,7 @@ from collections.abc import Set as AbstractSet
 from typing import NamedTuple, cast
 
 import msgspec
+import redis
 
 from relay.store import keys
 from relay.store.announcements import announced_tenants
@@ -69,9 +70,11 @@ class Receipts:
             self._has_some.clear()
             try:
                 await self._find_others()
-                while self._unsent:
-                    await self._send(next(iter(self._unsent)))
+                for tenant_id in list(self._unsent):
+                    await self._send(tenant_id)
             except (StoreUnavailable, UnicodeDecodeError):
+                self._has_some.set()
+            if self._unsent or self._has_some.is_set():
                 self._has_some.set()
                 await asyncio.sleep(RETRY_SECONDS)
 
@@ -91,8 +94,10 @@ class Receipts:
         arguments = [self._worker, applied.entry_id, self._began_after, KEPT_MS, *policies]
         try:
             await CONFIRM.run(self._redis, names, arguments)
+        except (redis.ResponseError, UnicodeDecodeError):  # this tenant's keys hold something else
+            self._unsent.setdefault(tenant_id, applied)
         except StoreUnavailable:
-            self._unsent.setdefault(tenant_id, applied)  # behind the others: it may be the only one that fails
+            self._unsent.setdefault(tenant_id, applied)
             raise
 
 

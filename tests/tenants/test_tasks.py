@@ -7,9 +7,10 @@ from oauth2_provider.models import AccessToken
 from relay.store import keys
 from relay.store.pool import blocking
 from relay.store.revocations import KEPT_BEYOND_END_SECONDS
+from tenants.actions.policies import publish_version
 from tenants.models.tokens import RevokedToken
-from tenants.tasks import purge_expired_tokens, rebuild_records
-from tests.tenants.factories import ClientFactory
+from tenants.tasks import MOST_UNANSWERED, RecordsNotRebuilt, purge_expired_tokens, rebuild_records
+from tests.tenants.factories import ClientFactory, TenantFactory, ZoneFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -24,13 +25,37 @@ def test_a_redis_that_restarted_empty_gets_every_tenants_records_again(acme, umb
         assert client.client_id in blocking().hkeys(keys.clients(str(tenant.pk)))
 
 
-def test_without_redis_rebuilding_gives_up_until_the_next_minute(acme, settings):
+def test_without_redis_rebuilding_gives_up_until_the_next_minute_and_reports_it(acme, umbrella, settings, caplog):
+    for number in range(MOST_UNANSWERED):
+        TenantFactory.create(slug=f"tenant-{number}")
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     blocking.cache_clear()
 
-    rebuild_records()
+    with pytest.raises(RecordsNotRebuilt):
+        rebuild_records()
 
     blocking.cache_clear()
+    assert len(not_rebuilt(caplog)) == MOST_UNANSWERED
+
+
+def not_rebuilt(caplog):
+    """The tenants in the log whose records were not rebuilt."""
+    return [record.msg["tenant"] for record in caplog.records if "records_not_rebuilt" in str(record.msg)]
+
+
+def test_a_tenant_whose_records_redis_does_not_take_keeps_no_other_from_being_rebuilt(
+    acme, umbrella, root, redis, caplog
+):
+    draft = ZoneFactory.create(version__policy__tenant=acme).version
+    publish_version(draft, acting_user=root)
+    blocking().set(keys.announced(str(acme.pk)), "canary")
+    client = ClientFactory.create(tenant=umbrella)
+
+    with pytest.raises(RecordsNotRebuilt, match="1 tenants"):
+        rebuild_records()
+
+    assert client.client_id in blocking().hkeys(keys.clients(str(umbrella.pk)))
+    assert not_rebuilt(caplog) == [str(acme.pk)]
 
 
 def test_tokens_that_ended_are_forgotten_and_others_kept(acme):

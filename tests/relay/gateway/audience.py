@@ -26,6 +26,7 @@ class Audience:
         """Begin with nobody."""
         self.connected: dict[str, set[str]] = {}
         self.told: list[str] = []
+        self.breaks_at = ""  # a tenant
 
     def clients_of(self, tenant_id: str) -> set[str]:
         """Ids of the tenant's clients that are here."""
@@ -36,7 +37,13 @@ class Audience:
         return client[1] in self.clients_of(client[0])
 
     def apply_change(self, tenant_id: str) -> None:
-        """Remember it."""
+        """Remember it.
+
+        Raises:
+            KeyError: something is wrong with the tenant.
+        """
+        if tenant_id == self.breaks_at:
+            raise KeyError(tenant_id)
         self.told.append(tenant_id)
 
 

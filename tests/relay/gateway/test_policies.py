@@ -50,6 +50,13 @@ async def policies(audience):
     await sync_to_async(connections.close_all, thread_sensitive=False)()  # those of a rebuild's thread
 
 
+@pytest.fixture
+def no_database(stored_client, database_server):
+    """A database that lets nobody in: what Redis lacks can't be rebuilt."""
+    database_server('ALTER DATABASE "{}" ALLOW_CONNECTIONS false')
+    database_server(END_SESSIONS)
+
+
 async def refusal(policies, identity):
     """Status and code of a client that is not let in."""
     with pytest.raises(Denied) as refused:
@@ -293,3 +300,96 @@ async def test_a_record_that_is_being_looked_up_when_a_change_comes_is_looked_up
         locked_tenant.rollback()
         await looking_up
         await eventually(lambda: tenant_id in audience.told)
+
+
+async def test_a_tenant_whose_records_stay_damaged_keeps_its_former_ones_and_others_follow(
+    redis, policies, audience, no_database
+):
+    damaged, good = written(), written()
+
+    async with following(policies, audience, damaged, good):
+        blocking().hset(keys.clients(damaged.tenant_id), damaged.client_id, "canary")
+        announce(damaged.tenant_id)
+        await eventually(lambda: damaged.tenant_id in audience.told)
+        changed = rewritten(good, name="Renamed")
+        announce(good.tenant_id)
+        await eventually(lambda: policies.known(identity_of(good)) == changed)
+
+        assert policies.known(identity_of(damaged)) == damaged
+
+
+async def test_a_revocation_holds_even_where_the_tenants_records_are_damaged(redis, policies, audience, no_database):
+    record = written()
+
+    async with following(policies, audience, record):
+        blocking().hset(keys.clients(record.tenant_id), record.client_id, "canary")
+        list_revoked_tokens(record.tenant_id, {"t1": FAR_FUTURE})
+        announce(record.tenant_id)
+        await eventually(lambda: audience.told)
+
+        assert not policies.is_valid(identity_of(record), record)
+        assert policies.is_valid(identity_of(record, token_id="t2"), record)
+
+
+async def test_a_change_that_cannot_be_applied_to_one_tenants_connections_is_applied_to_anothers(
+    redis, policies, audience
+):
+    broken, good = written(), written()
+
+    async with following(policies, audience, broken, good):
+        audience.breaks_at = broken.tenant_id
+        announce(broken.tenant_id)
+        announce(good.tenant_id)
+        await eventually(lambda: audience.told == [good.tenant_id])
+
+        audience.breaks_at = ""
+        await eventually(lambda: audience.told == [good.tenant_id, broken.tenant_id])
+
+
+async def test_of_tenants_that_are_gone_nothing_is_kept(redis, policies, audience):
+    gone = [written() for _ in range(20)]
+    for record in gone:
+        list_revoked_tokens(record.tenant_id, {"t1": FAR_FUTURE})
+        await policies.client_of(identity_of(record, token_id="t2"))
+    assert policies.held == (20, 20)
+
+    async with following(policies, audience):
+        for record in gone:
+            announce(record.tenant_id)
+        await eventually(lambda: policies.held == (0, 0))
+
+
+async def test_of_tenants_that_do_not_exist_nothing_is_kept(redis, policies):
+    for _ in range(20):
+        record = written()
+        await refusal(policies, identity_of(record, client_id="gone"))
+
+    assert policies.held == (0, 0)
+
+
+async def test_no_more_records_are_kept_than_needed_but_all_of_those_who_are_here(
+    redis, policies, audience, monkeypatch
+):
+    monkeypatch.setattr("relay.gateway.policies.MOST_RECORDS", 10)
+    here = [written() for _ in range(5)]
+    for record in here:
+        audience.connected[record.tenant_id] = {record.client_id}
+
+    for record in (*here, *(written() for _ in range(30))):
+        await policies.client_of(identity_of(record))
+
+    assert policies.held == (10, 10)
+    assert all(policies.known(identity_of(record)) for record in here)
+
+
+async def test_one_rebuild_that_takes_for_ever_holds_one_thread_however_many_ask(
+    stored_client, policies, locked_tenant, monkeypatch
+):
+    monkeypatch.setattr("relay.gateway.policies.REBUILD_SECONDS", 0.05)  # 5 s
+
+    for _ in range(3):
+        assert await refusal(policies, identity_of(stored_client)) == UNAVAILABLE
+
+    assert [name for name in task_names() if name.startswith("rebuild of")] == [f"rebuild of {stored_client.tenant_id}"]
+    locked_tenant.rollback()
+    await eventually(lambda: not any(name.startswith("rebuild of") for name in task_names()))

@@ -237,3 +237,19 @@ async def worker_of_own_server(own_server, redis_on_loop):
     task = asyncio.create_task(receipts.send_for_ever())
     yield receipts
     await end_tasks([task])
+
+
+@pytest.mark.parametrize("alien", ["a string", "bytes"])
+async def test_b70_a_tenant_whose_receipts_redis_does_not_take_keeps_no_other_waiting(worker, alien):
+    key = keys.receipts(OTHER)
+    if alien == "bytes":
+        blocking().hset(key, WORKER, b"\xff")
+    else:
+        blocking().set(key, "canary")
+    receipts = worker()
+
+    for _ in range(3):
+        receipts.apply(OTHER, LONG_AGO, {})
+        entry_id = published(12)
+        receipts.apply(TENANT, entry_id, {POLICY: 12})
+        assert await confirmed(entry_id)
