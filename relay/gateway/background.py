@@ -22,6 +22,7 @@ async def running_worker() -> AsyncIterator[Worker]:
     """A worker with its background tasks, until the end. If one of the closing steps fails, the others still run."""
     async with AsyncExitStack() as stack:
         worker = Worker()
+        stack.callback(worker.resources.close)
         for close in (worker.sharing.aclose, worker.http.close, worker.platform_tokens.aclose, worker.tasks.aclose):
             stack.push_async_callback(close)  # called from the last to the first
         _start_tasks(worker)

@@ -85,6 +85,8 @@ class ClientDoor(asyncio.Protocol):
         self._connections.add(self)
         self._patience_seconds = SHORT_DEADLINE_SECONDS if self._short_of else HANDSHAKE_DEADLINE_SECONDS
         self._timer = self._loop.call_later(self._patience_seconds, self._give_up)
+        if self._app_state["worker"].resources.is_at_last_files and not self._requests:
+            self._refuse(denials.relay_full("files"))  # at once: without a file, the next one would be reset
 
     def reopen(self, transport: asyncio.Transport, unread: bytes, requests: int) -> None:
         """Wait for a further request on a connection on which so many ``requests`` were answered."""

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import structlog
 from django.conf import settings
 
-from relay.gateway.door import HANDSHAKE_DEADLINE_SECONDS, Client, ClientDoor
-from relay.process.tasks import BackgroundTasks
+from relay.gateway.door import HANDSHAKE_DEADLINE_SECONDS, SHORT_DEADLINE_SECONDS, Client, ClientDoor
+from relay.gateway.worker import Worker
 from relay.protocol.forwarded import is_trusted
 from relay.protocol.proxy_header import LARGEST_PROXY_DATA_BYTES, ProxyHeader, ProxyHeaderInvalid, read_proxy_header
 
@@ -29,26 +29,29 @@ class FrontDoor:
         listener: socket.socket,
         tls: ssl.SSLContext | None,
         make_door: Callable[[], ClientDoor],
-        tasks: BackgroundTasks,
+        worker: Worker,
     ) -> None:
         """Encrypt with ``tls``, if it is given; expect a proxy's header where the settings say so.
 
-        ``tasks`` notices if accepting ends before ``aclose``.
+        ``worker`` notices if accepting ends before ``aclose``, and knows whether files are short.
         """
         self._listener = listener
         self._tls = tls
         self._make_door = make_door
         self._loop = asyncio.get_running_loop()
         self._opening: set[asyncio.Task[None]] = set()
-        self._tasks = tasks
-        self._accepting = tasks.start(self._accept(), "accept at the front door")
+        self._worker = worker
+        self._accepting = worker.tasks.start(self._accept(), "accept at the front door")
 
     async def aclose(self) -> None:
         """Accept no more, and give up on those that have not come as far as their request."""
-        await self._tasks.end(self._accepting, *self._opening)
+        await self._worker.tasks.end(self._accepting, *self._opening)
 
     async def _accept(self) -> None:
         while True:
+            if self._worker.resources.is_at_last_files:
+                await asyncio.sleep(NO_FILES_PAUSE_SECONDS)  # newcomers wait in the kernel's queue meanwhile
+                continue
             try:
                 plug, peer = await self._loop.sock_accept(self._listener)
             except OSError as error:  # no file descriptor left, or the client is gone again
@@ -62,8 +65,10 @@ class FrontDoor:
     async def _open(self, plug: socket.socket, peer: Client) -> None:
         plug.settimeout(0)
         door = self._make_door()
+        is_short = self._worker.refuses(len(self._opening))
+        deadline_seconds = SHORT_DEADLINE_SECONDS if is_short else HANDSHAKE_DEADLINE_SECONDS
         try:
-            async with asyncio.timeout(HANDSHAKE_DEADLINE_SECONDS):
+            async with asyncio.timeout(deadline_seconds):
                 door.client = await self._client(plug, peer) if settings.PROXY_PROTOCOL else peer
                 await self._loop.connect_accepted_socket(lambda: door, plug, ssl=self._tls)
         except (ProxyHeaderInvalid, OSError, TimeoutError) as error:  # ssl.SSLError is an OSError

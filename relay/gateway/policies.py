@@ -8,7 +8,6 @@ import itertools
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
 from weakref import WeakValueDictionary
@@ -47,7 +46,6 @@ class Connected(Protocol):
         """Hold the tenant's connections to the records as they are now."""
 
 
-@dataclass(slots=True)
 class KnownTenant:
     """A tenant of which records are held or being loaded; without any, nothing of it is kept.
 
@@ -59,11 +57,13 @@ class KnownTenant:
         uses: loads and reloads under way.
     """
 
-    clients: set[str] = field(default_factory=set)
-    loading: WeakValueDictionary[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
-    revoked: frozenset[str] = frozenset()
-    revoked_as_of: int = 0
-    uses: int = 0
+    def __init__(self) -> None:
+        """Begin with nothing known."""
+        self.clients: set[str] = set()
+        self.loading: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self.revoked: frozenset[str] = frozenset()
+        self.revoked_as_of = 0
+        self.uses = 0
 
 
 class Policies:
@@ -71,6 +71,8 @@ class Policies:
 
     def __init__(self, redis_on_loop: RedisOnLoop, worker: str, connected: Connected) -> None:
         """Tell ``connected`` after a tenant's records were loaded again, and the store what ``worker`` enforces."""
+        self.most_records = MOST_RECORDS
+        self.rebuild_seconds = REBUILD_SECONDS
         self._redis = redis_on_loop
         self._connected = connected
         self._records: dict[ClientKey, ClientRecord] = {}
@@ -209,7 +211,7 @@ class Policies:
 
     def _make_room(self) -> None:
         """Evict clients that are not here, from the oldest record on. Who is here must hear of changes."""
-        if len(self._records) < MOST_RECORDS:
+        if len(self._records) < self.most_records:
             return
         for key in list(itertools.islice(self._records, LOOKED_AT)):
             if not self._connected.is_here(key):
@@ -230,7 +232,7 @@ class Policies:
             task = asyncio.create_task(in_thread(UUID(tenant_id)), name=f"rebuild of {tenant_id}")
             self._rebuilding[tenant_id] = task
             task.add_done_callback(lambda done: self._forget_rebuild(tenant_id, done))
-        async with asyncio.timeout(REBUILD_SECONDS):
+        async with asyncio.timeout(self.rebuild_seconds):
             await asyncio.shield(task)
 
     def _forget_rebuild(self, tenant_id: str, task: asyncio.Task[None]) -> None:

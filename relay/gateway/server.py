@@ -20,7 +20,7 @@ from relay.gateway.door import TAKE_OVER, ClientDoor, OperationsDoor
 from relay.gateway.drain import drain
 from relay.gateway.front import FrontDoor
 from relay.gateway.worker import Worker
-from relay.process.supervisor import READY
+from relay.process.child import HEARTBEAT, HEARTBEAT_SECONDS, READY
 from relay.protocol.denials import Denied, unavailable
 from relay.upstream.liveness import CLIENT_GRACE_SECONDS, keep_little_unsent, notice_dead_peer
 
@@ -75,14 +75,15 @@ class RelayServer(uvicorn.Server):
         self.hurry = asyncio.Event()
         if sockets and (self.tls or settings.PROXY_PROTOCOL):
             await super().startup([])
-            self.front = FrontDoor(sockets[0], self.tls, self._make_door, self.worker.tasks)
+            self.front = FrontDoor(sockets[0], self.tls, self._make_door, self.worker)
         else:
             await super().startup(sockets)
         if self.operations is not None:
             self.servers.append(await self._open_for(self.operations))
         if self.lifeline is not None:
-            self.lifeline.sendall(READY)
+            self.lifeline.settimeout(0)
             asyncio.get_running_loop().add_reader(self.lifeline, self._end_with_supervisor)
+            self._beat(self.lifeline, READY)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Drain, then do what Uvicorn does.
@@ -137,6 +138,17 @@ class RelayServer(uvicorn.Server):
 
     def _make_door(self) -> ClientDoor:
         return ClientDoor(self.config, self.server_state, self.lifespan.state)
+
+    def _beat(self, lifeline: socket.socket, word: bytes = HEARTBEAT) -> None:
+        """Show the supervisor that the event loop runs, until the end of the drain and of all that follows."""
+        try:
+            lifeline.send(word)
+        except BlockingIOError:
+            pass  # it does not read at the moment
+        except OSError:
+            self._end_with_supervisor()
+            return
+        asyncio.get_running_loop().call_later(HEARTBEAT_SECONDS, self._beat, lifeline)
 
     def _end_with_supervisor(self) -> None:
         """Nobody else would end or replace this process."""

@@ -94,7 +94,7 @@ class Worker:
 
     def refuses(self, newcomers: int) -> str:
         """What is short for one more connection, where so many have not been decided on: see Resources."""
-        return self.resources.refuses(newcomers + 2 * len(self.connections))
+        return self.resources.refuses(newcomers + 2 * len(self.connections), newcomers)
 
     async def wait_until_empty(self) -> None:
         """Wait until no connection is open."""

@@ -8,32 +8,22 @@ import asyncio
 import signal
 import socket
 import time
-from asyncio.subprocess import Process
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 import structlog
 
+from relay.process.child import WEDGED_SECONDS, Child, Command
+
 log = structlog.get_logger()
-READY_SECONDS = 60.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
 HEALTHY_SECONDS = 30.0  # a child that lived for longer was no failed start
-READY = b"ready"
-Command = Callable[[Sequence[int]], Sequence[str]]  # from the file descriptors that a child inherits
-
-
-@dataclass(slots=True)
-class Child:
-    """One relay process, and our end of its lifeline: it says when it is ready, and ends when we are gone."""
-
-    process: Process
-    lifeline: asyncio.StreamReader
-    writer: asyncio.StreamWriter
+LOOK_SECONDS = 0.2  # how often a place sees that its child was replaced
+MOST_ROLLS = 2  # the one under way, and one for what was installed meanwhile
 
 
 class Supervisor:
-    """Keeps ``processes`` children until it is told to end."""
+    """Keeps ``processes`` children until it is told to end. What goes wrong at one place is that place's alone."""
 
     def __init__(
         self,
@@ -56,49 +46,68 @@ class Supervisor:
         self._listener = listener
         self._operations = operations
         self._end_seconds = end_seconds
+        self.wedged_seconds = WEDGED_SECONDS  # that an event loop may stand still, before its process is killed
         self._children: list[Child | None] = [None] * processes
+        self._living: set[Child] = set()  # those that were replaced and drain, too
+        self._changing = [asyncio.Lock() for _ in range(processes)]  # who puts a child into each place
         self._ending = asyncio.Event()
         self._rolling = asyncio.Lock()
-        self._changing = asyncio.Lock()  # who puts a child into a place
+        self._rolls: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Start all children and keep them; SIGHUP replaces them one by one, SIGTERM and SIGINT end them."""
         loop = asyncio.get_running_loop()
-        async with asyncio.TaskGroup() as tasks:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, self._end_all)
-            loop.add_signal_handler(signal.SIGHUP, lambda: tasks.create_task(self._replace_all()))
-            for place in range(len(self._children)):
-                tasks.create_task(self._keep(place), name=f"relay process {place}")
+        actions = {signal.SIGTERM: self._end_all, signal.SIGINT: self._end_all, signal.SIGHUP: self._roll}
+        for number, action in actions.items():
+            loop.add_signal_handler(number, action)
+        await asyncio.gather(*(self._keep(place) for place in range(len(self._children))))
+        await asyncio.gather(*self._rolls, return_exceptions=True)
 
     async def _keep(self, place: int) -> None:
-        """Hold one place: start a child, and another when it has ended."""
+        """Hold one place: start a child, and another when it has ended or could not be started."""
         pause_seconds = 0.0
         while not self._ending.is_set():
-            began, status = time.monotonic(), None
-            async with self._changing:
+            began = time.monotonic()
+            async with self._changing[place]:
                 if self._children[place] is None and not self._ending.is_set():
                     self._children[place] = await self._start(place)
-            while (child := self._children[place]) is not None:  # a replacement takes the place while we wait
-                status = await child.process.wait()
-                if child is self._children[place]:
-                    self._children[place] = None
+            status = await self._status_at_end(place)
             if self._ending.is_set():
                 return
             pause_seconds = pause_after(pause_seconds, time.monotonic() - began)
             log.error("relay_process_ended", place=place, status=status, restarts_in_seconds=pause_seconds)
-            await asyncio.sleep(pause_seconds)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause_seconds):
+                    await self._ending.wait()
 
-    async def _start(self, place: int) -> Child:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            sockets = (self._listener, theirs, *self._operations[place : place + 1])
-            handed = [each.fileno() for each in sockets]
-            process = await asyncio.create_subprocess_exec(*self._command(handed), pass_fds=handed)
-        reader, writer = await asyncio.open_connection(sock=ours)
+    async def _status_at_end(self, place: int) -> int | None:
+        """Wait until the place is empty; another child may take it meanwhile. No status where none could be started."""
+        status = None
+        while (child := self._children[place]) is not None:
+            await asyncio.wait({child.over}, timeout=LOOK_SECONDS)
+            if child.over.done() and child is self._children[place]:
+                status, self._children[place] = child.over.result(), None
+        return status
+
+    async def _start(self, place: int) -> Child | None:
+        """Start a child; if that fails, the log has the reason."""
+        operations = self._operations[place : place + 1]
+        try:
+            child = await Child.start(self._command, self._listener, operations, self.wedged_seconds)
+        except Exception:
+            log.exception("relay_process_not_started", place=place)
+            return None
+        self._living.add(child)
+        child.over.add_done_callback(lambda _: self._living.discard(child))
         if self._ending.is_set():  # the signal came while it was being started
-            process.terminate()
-        return Child(process, reader, writer)
+            child.terminate()
+        return child
+
+    def _roll(self) -> None:
+        if len(self._rolls) < MOST_ROLLS:
+            task = asyncio.create_task(self._replace_all(), name="rolling restart")
+            self._rolls.add(task)
+            task.add_done_callback(self._rolls.discard)
 
     async def _replace_all(self) -> None:
         """One after the other: the new one is ready before the old one drains, so that somebody always answers."""
@@ -109,35 +118,29 @@ class Supervisor:
             log.info("rolling_restart_done", processes=len(self._children))
 
     async def _replace(self, place: int) -> bool:
-        async with self._changing:
+        async with self._changing[place]:
             new = await self._start(place)
-            is_ready = await _becomes_ready(new)
+            is_ready = new is not None and await new.becomes_ready()
             if is_ready:
                 former, self._children[place] = self._children[place], new
             else:
                 log.error("rolling_restart_stopped", place=place, reason="the new process did not become ready")
                 former = new
         if former is not None:
-            await self._end(former)
+            await former.end(self._end_seconds)
         return is_ready
 
-    async def _end(self, child: Child) -> None:
-        with suppress(ProcessLookupError):
-            child.process.terminate()
-        ended = asyncio.create_task(child.process.wait())
-        await asyncio.wait([ended], timeout=self._end_seconds)
-        if not ended.done():
-            log.error("relay_process_killed", process_id=child.process.pid)
-            child.process.kill()
-        await ended
-        child.writer.close()
-
     def _end_all(self) -> None:
-        """Pass the signal on; a second one tells children to hurry."""
-        self._ending.set()
-        for child in self._children:
-            if child is not None and child.process.returncode is None:
-                child.process.terminate()
+        """Pass the signal on; a second one tells children to hurry. After ``end_seconds`` all are killed."""
+        if not self._ending.is_set():
+            self._ending.set()
+            asyncio.get_running_loop().call_later(self._end_seconds, self._kill_all)
+        for child in self._living:
+            child.terminate()
+
+    def _kill_all(self) -> None:
+        for child in self._living:
+            child.kill(f"it did not end within {self._end_seconds:g} s of SIGTERM")
 
 
 def pause_after(former_seconds: float, lived_seconds: float) -> float:
@@ -150,11 +153,3 @@ def pause_after(former_seconds: float, lived_seconds: float) -> float:
     if not former_seconds or lived_seconds > HEALTHY_SECONDS:
         return FIRST_PAUSE_SECONDS
     return min(former_seconds * 2, LONGEST_PAUSE_SECONDS)
-
-
-async def _becomes_ready(child: Child) -> bool:
-    try:
-        async with asyncio.timeout(READY_SECONDS):
-            return await child.lifeline.read(len(READY)) == READY
-    except TimeoutError:
-        return False

@@ -3,6 +3,7 @@ import json
 
 import pytest
 
+from relay.process.resources import open_files
 from relay.store.announcements import announce
 from relay.store.receipts import read_receipts
 from relay.store.workers import names_of_alive_workers
@@ -60,7 +61,7 @@ async def test_a_relay_confirms_by_the_name_under_which_it_is_alive(relay, integ
 async def test_f6_a_relay_that_is_short_of_files_lets_nobody_in_but_goes_on(mortal_relay, integration_of):
     connection = await integration_of(mortal_relay).connect()
 
-    mortal_relay.worker.resources.most_files = 10
+    mortal_relay.worker.resources.most_files = open_files() + 40
     response = await integration_of(mortal_relay).refusal()
 
     assert (response.status_code, json.loads(response.body)["code"]) == (503, "relay_full")
@@ -69,7 +70,7 @@ async def test_f6_a_relay_that_is_short_of_files_lets_nobody_in_but_goes_on(mort
 
 
 async def test_f6_where_files_are_short_a_refused_client_keeps_none(mortal_relay, integration_of):
-    mortal_relay.worker.resources.most_files = 10
+    mortal_relay.worker.resources.most_files = open_files() + 40
     client = await integration_of(mortal_relay).knock("/v2/websocket/echo")
 
     assert await client.read_status() == 503
@@ -79,12 +80,23 @@ async def test_f6_where_files_are_short_a_refused_client_keeps_none(mortal_relay
 
 
 async def test_f6_where_files_are_short_a_silent_client_keeps_one_for_a_second(mortal_relay):
-    mortal_relay.worker.resources.most_files = 10
+    mortal_relay.worker.resources.most_files = open_files() + 40
     silent = RawConnection(*await asyncio.open_connection(HOST, mortal_relay.port))
 
     assert await silent.read_status() == 408
 
     assert b"within 1 s" in await silent.end()
+    await drop(silent.writer)
+
+
+async def test_f6_where_hardly_a_file_is_left_a_silent_client_is_told_when_to_come_back_at_once(mortal_relay):
+    mortal_relay.worker.resources.most_files = open_files() + 5
+    silent = RawConnection(*await asyncio.open_connection(HOST, mortal_relay.port))
+
+    assert await silent.read_status() == 503
+
+    assert b"Retry-After: " in silent.head.title()
+    assert b"relay_full" in await silent.end()
     await drop(silent.writer)
 
 

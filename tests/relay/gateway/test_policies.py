@@ -367,10 +367,8 @@ async def test_of_tenants_that_do_not_exist_nothing_is_kept(redis, policies):
     assert policies.held == (0, 0)
 
 
-async def test_no_more_records_are_kept_than_needed_but_all_of_those_who_are_here(
-    redis, policies, audience, monkeypatch
-):
-    monkeypatch.setattr("relay.gateway.policies.MOST_RECORDS", 10)
+async def test_no_more_records_are_kept_than_needed_but_all_of_those_who_are_here(redis, redis_on_loop, audience):
+    policies.most_records = 10
     here = [written() for _ in range(5)]
     for record in here:
         audience.connected[record.tenant_id] = {record.client_id}
@@ -383,10 +381,9 @@ async def test_no_more_records_are_kept_than_needed_but_all_of_those_who_are_her
 
 
 async def test_one_rebuild_that_takes_for_ever_holds_one_thread_however_many_ask(
-    stored_client, policies, locked_tenant, monkeypatch
+    stored_client, policies, locked_tenant
 ):
-    monkeypatch.setattr("relay.gateway.policies.REBUILD_SECONDS", 0.05)  # 5 s
-
+    policies.rebuild_seconds = 0.05
     for _ in range(3):
         assert await refusal(policies, identity_of(stored_client)) == UNAVAILABLE
 

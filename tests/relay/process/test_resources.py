@@ -1,8 +1,10 @@
+import os
 import resource
+from contextlib import closing, suppress
 
 import pytest
 
-from relay.process.resources import RESERVED_FILES, Resources
+from relay.process.resources import LAST_FILES, RESERVED_FILES, Resources, open_files
 
 MIB = 1024 * 1024
 
@@ -12,7 +14,8 @@ def resources():
     """Those of this process, with a limit that it is far from."""
     resources = Resources(memory_limit_bytes=2**50)
     resources.look()
-    return resources
+    yield resources
+    resources.close()
 
 
 def test_the_memory_is_that_of_this_process(resources):
@@ -42,10 +45,10 @@ def test_f6_newcomers_are_refused_before_the_last_files_are_used(resources):
 
 def test_without_a_limit_memory_is_never_short(monkeypatch, tmp_path):
     monkeypatch.setattr("relay.process.resources.CGROUP_LIMIT", tmp_path / "none")
-    resources = Resources(memory_limit_bytes=0)
-    resources.look()
+    with closing(Resources(memory_limit_bytes=0)) as resources:
+        resources.look()
 
-    assert (resources.memory_limit_bytes, resources.refuses(files=1)) == (0, "")
+        assert (resources.memory_limit_bytes, resources.refuses(files=1)) == (0, "")
 
 
 @pytest.mark.parametrize(("told", "limit_bytes"), [("max\n", 0), (f"{512 * MIB}\n", 512 * MIB)])
@@ -53,4 +56,45 @@ def test_the_limit_of_the_control_group_is_taken_where_no_other_is_set(monkeypat
     (tmp_path / "memory.max").write_text(told)
     monkeypatch.setattr("relay.process.resources.CGROUP_LIMIT", tmp_path / "memory.max")
 
-    assert Resources(memory_limit_bytes=0).memory_limit_bytes == limit_bytes
+    with closing(Resources(memory_limit_bytes=0)) as resources:
+        assert resources.memory_limit_bytes == limit_bytes
+
+
+@pytest.fixture
+def no_files_left():
+    """Opens files until the process may have no more."""
+    former = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (open_files() + 8, former[1]))
+    opened = []
+    with suppress(OSError):
+        while True:
+            opened.append(os.open("/dev/null", os.O_RDONLY))
+    yield
+    for file in opened:
+        os.close(file)
+    resource.setrlimit(resource.RLIMIT_NOFILE, former)
+
+
+def test_f6_the_memory_guard_works_where_no_file_is_left(resources, no_files_left):
+    resources.memory_bytes = 0
+    with pytest.raises(OSError, match="Too many open files"):
+        os.open("/dev/null", os.O_RDONLY)
+
+    resources.look()
+
+    assert resources.memory_bytes > 10 * MIB
+
+
+def test_f6_all_files_of_the_process_count_and_those_that_handshakes_will_open(resources):
+    resources.most_files = open_files() + RESERVED_FILES + 5
+
+    assert (resources.refuses(files=0, to_come=4), resources.refuses(files=0, to_come=5)) == ("", "files")
+
+
+def test_f6_the_last_files_are_for_answers_at_once(resources):
+    seen = []
+    for more in (LAST_FILES, LAST_FILES + 1):
+        resources.most_files = open_files() + more
+        seen.append(resources.is_at_last_files)
+
+    assert seen == [True, False]
