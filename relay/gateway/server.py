@@ -20,7 +20,7 @@ from relay.gateway.door import TAKE_OVER, ClientDoor, OperationsDoor
 from relay.gateway.drain import drain
 from relay.gateway.front import FrontDoor
 from relay.gateway.worker import Worker
-from relay.process.child import HEARTBEAT, HEARTBEAT_SECONDS, READY
+from relay.process.child import FAILING, HEARTBEAT, HEARTBEAT_SECONDS, READY
 from relay.protocol.denials import Denied, unavailable
 from relay.upstream.liveness import CLIENT_GRACE_SECONDS, keep_little_unsent, notice_dead_peer
 
@@ -83,7 +83,8 @@ class RelayServer(uvicorn.Server):
         if self.lifeline is not None:
             self.lifeline.settimeout(0)
             asyncio.get_running_loop().add_reader(self.lifeline, self._end_with_supervisor)
-            self._beat(self.lifeline, READY)
+            self._say(self.lifeline, READY)
+            self._beat(self.lifeline)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Drain, then do what Uvicorn does.
@@ -105,6 +106,8 @@ class RelayServer(uvicorn.Server):
         """End once a background task has ended: another process works where this one only half works."""
         if self.worker.tasks.ended:
             self.has_failed = True
+            if self.lifeline is not None:
+                self._say(self.lifeline, FAILING)
             self.drain_seconds = min(self.drain_seconds, FAILED_DRAIN_SECONDS)
             return True
         return await super().on_tick(counter)
@@ -139,16 +142,18 @@ class RelayServer(uvicorn.Server):
     def _make_door(self) -> ClientDoor:
         return ClientDoor(self.config, self.server_state, self.lifespan.state)
 
-    def _beat(self, lifeline: socket.socket, word: bytes = HEARTBEAT) -> None:
+    def _beat(self, lifeline: socket.socket) -> None:
         """Show the supervisor that the event loop runs, until the end of the drain and of all that follows."""
+        self._say(lifeline, HEARTBEAT)
+        asyncio.get_running_loop().call_later(HEARTBEAT_SECONDS, self._beat, lifeline)
+
+    def _say(self, lifeline: socket.socket, word: bytes) -> None:
         try:
             lifeline.send(word)
         except BlockingIOError:
-            pass  # it does not read at the moment
+            pass  # the supervisor does not read at the moment
         except OSError:
             self._end_with_supervisor()
-            return
-        asyncio.get_running_loop().call_later(HEARTBEAT_SECONDS, self._beat, lifeline)
 
     def _end_with_supervisor(self) -> None:
         """Nobody else would end or replace this process."""

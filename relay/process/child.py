@@ -12,21 +12,28 @@ log = structlog.get_logger()
 READY_SECONDS = 60.0
 HEARTBEAT_SECONDS = 1.0
 WEDGED_SECONDS = 15.0  # longer than ALIVE_SECONDS: a process that was only stalled first gives up its places under caps
-READY, HEARTBEAT = b"ready", b"."
+READY, HEARTBEAT, FAILING = b"ready", b".", b"!"
 Command = Callable[[Sequence[int]], Sequence[str]]  # from the file descriptors that a child inherits
 
 
 class Lifeline(asyncio.Protocol):
-    """The supervisor's end: the child says when it is ready, then sends heartbeats; it ends when we are gone."""
+    """The supervisor's end: the child says when it is ready, then sends heartbeats; it ends when we are gone.
+
+    Attributes:
+        is_ready: set as soon as anything was heard.
+        is_failing: whether the child has said that it will end by itself.
+    """
 
     def __init__(self) -> None:
         """Begin with nothing heard."""
         self.is_ready = asyncio.Event()
+        self.is_failing = False
         self._has_heard = False
 
-    def data_received(self, _data: bytes) -> None:
+    def data_received(self, data: bytes) -> None:
         """Take whatever comes first as ready, and all else as a heartbeat."""
         self.is_ready.set()
+        self.is_failing = self.is_failing or FAILING in data
         self._has_heard = True
 
     def take_heartbeat(self) -> bool:
@@ -75,6 +82,11 @@ class Child:
             raise
         return cls(process, transport, lifeline, wedged_seconds)
 
+    @property
+    def is_lost(self) -> bool:
+        """Tell whether its place needs another: it has ended, or fails and drains."""
+        return self.over.done() or self._lifeline.is_failing
+
     async def becomes_ready(self) -> bool:
         """Wait until it is ready, and tell whether it ever was."""
         ready = asyncio.create_task(self._lifeline.is_ready.wait())
@@ -115,4 +127,5 @@ class Child:
                 self.kill("no heartbeat of its event loop" if is_ready else "it did not become ready")
                 silent_seconds = 0.0
         self._transport.close()
+        await asyncio.sleep(0)  # asyncio closes it in its next turn, and this may be its last
         return ended.result()

@@ -61,7 +61,7 @@ class Supervisor:
         for number, action in actions.items():
             loop.add_signal_handler(number, action)
         await asyncio.gather(*(self._keep(place) for place in range(len(self._children))))
-        await asyncio.gather(*self._rolls, return_exceptions=True)
+        await asyncio.gather(*self._rolls, *(child.over for child in self._living), return_exceptions=True)
 
     async def _keep(self, place: int) -> None:
         """Hold one place: start a child, and another when it has ended or could not be started."""
@@ -81,12 +81,15 @@ class Supervisor:
                     await self._ending.wait()
 
     async def _status_at_end(self, place: int) -> int | None:
-        """Wait until the place is empty; another child may take it meanwhile. No status where none could be started."""
+        """Wait until the place is empty; another child may take it meanwhile.
+
+        No status where none could be started, or it fails: it still drains then, and ends by itself.
+        """
         status = None
         while (child := self._children[place]) is not None:
             await asyncio.wait({child.over}, timeout=LOOK_SECONDS)
-            if child.over.done() and child is self._children[place]:
-                status, self._children[place] = child.over.result(), None
+            if child.is_lost and child is self._children[place]:
+                status, self._children[place] = child.over.result() if child.over.done() else None, None
         return status
 
     async def _start(self, place: int) -> Child | None:

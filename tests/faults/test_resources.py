@@ -1,3 +1,4 @@
+import asyncio
 from collections import Counter
 from contextlib import ExitStack
 
@@ -80,6 +81,45 @@ async def test_f6_silent_sockets_that_use_up_all_files_are_gone_after_the_deadli
     for raw in (*silent, kept):
         await drop(raw.writer)
     assert echoed[1] == b"still here"
+    assert later.status == 101
+
+
+async def status_of(raw):
+    """What a silent socket is answered; 0 where it ends without an answer."""
+    try:
+        return await raw.read_status()
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return 0
+
+
+@pytest.mark.soak
+async def test_f6_400_silent_sockets_at_256_files_are_all_answered_and_a_neighbour_never_notices(
+    relay_of, platform_of, client_of, told
+):
+    port, _ = platform_of()
+    relay, headers = relay_of(limits="-n 256"), client_of((port, port))
+    kept = await connected(relay.port, headers, path="/v2/websocket/echo")
+    before_bytes = relay.memory_bytes()
+    silent = [await raw_connection(relay.port) for _ in range(400)]
+
+    newcomer = await answer_to(relay.port, headers, patience_seconds=DEADLINE_SECONDS)
+    kept.say(b"still here")
+    echoed = await kept.frame()
+    statuses = Counter(await asyncio.gather(*(status_of(raw) for raw in silent)))
+    grown_mib = (relay.memory_bytes() - before_bytes) / 2**20
+    await turns(LINGER_SECONDS + 1)
+    later = await answer_to(relay.port, headers)
+
+    told(
+        f"F6, 400 silent sockets at 256 files: {dict(statuses)}, newcomer {newcomer}, {grown_mib:.1f} MiB, then {later}"
+    )
+    for raw in (*silent, kept):
+        await drop(raw.writer)
+    assert echoed[1] == b"still here"
+    assert set(statuses) <= {503, 408}
+    assert newcomer.status == 503
+    assert newcomer.retry_after
+    assert grown_mib < 10
     assert later.status == 101
 
 

@@ -19,7 +19,7 @@ PROCESSES, MOST = 4, 20
 CAP = ZonePolicy(name="client_connections", counted=Counted.OPEN_CONNECTIONS, permits=MOST, beyond=Beyond.REJECT)
 FREE_SECONDS = 10.0  # after which a dead process's places are free
 GONE_SECONDS = 1.0  # in which the platform has seen all connections of a killed process end
-STALL_SECONDS = 30.0
+STALL_SECONDS = 13.0  # its places are free by then; its supervisor kills it after 15
 OPEN_SECONDS, PAUSE_SECONDS, PATIENCE_SECONDS = 1.0, 0.1, 10.0
 TOO_MANY_REQUESTS = 429
 

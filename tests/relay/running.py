@@ -17,6 +17,18 @@ from relay.gateway.worker import Worker
 HOST = "127.0.0.1"
 UNLIMITED = 1_000_000  # handshakes of one address: all tests come from one
 PATIENCE_SECONDS = 15.0
+BACKGROUND_TASKS = (
+    "beat for the watchdog",
+    "confirm versions",
+    "flush counters",
+    "follow announcements",
+    "inspect sessions",
+    "say that the process is alive",
+    "say what is held",
+    "sweep zones",
+    "tell what was spent",
+    "watch memory",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,13 @@ commas. A relay's children are started by the same file, so they lack the same d
 """
 
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from pkgutil import resolve_name
+from threading import Event
 from typing import Any, TypeAlias
 
 import django
@@ -57,6 +60,23 @@ def _forgetting(read_on: Callable[..., Unchecked]) -> Callable[..., Unchecked]:
     return read_and_forget
 
 
+def _mortal(start: Callable[..., Unchecked]) -> Callable[..., Unchecked]:
+    """Start background tasks so that SIGUSR1 ends the one that a file names, and SIGUSR2 blocks the event loop."""
+    tasks: dict[str, Unchecked] = {}
+
+    def end(*_: Unchecked) -> None:
+        tasks[Path(os.environ["MORTAL_TASK"]).read_text(encoding="utf-8")].cancel()
+
+    def start_and_listen(owner: Unchecked, work: Unchecked, name: str) -> Unchecked:
+        tasks[name] = start(owner, work, name)
+        loop = tasks[name].get_loop()
+        signal.signal(signal.SIGUSR1, lambda *_: loop.call_soon_threadsafe(end))
+        signal.signal(signal.SIGUSR2, lambda *_: loop.call_soon_threadsafe(Event().wait, NEVER_SECONDS))
+        return tasks[name]
+
+    return start_and_listen
+
+
 class Around:
     """What stands in for a function, made of the function itself."""
 
@@ -93,6 +113,7 @@ DEFENCES: Mapping[str, Mapping[str, Unchecked]] = {
     "give_up": {"relay.sharing.place:Place.give_up": _nothing},
     "apply_change": {"relay.gateway.worker:Worker.apply_change": _nothing},
     "log_thread": {"controlplane.logs.writer:LineWriter.emit": _log_on_the_loop},
+    "mortal": {"relay.process.tasks:BackgroundTasks.start": Around(_mortal)},
     "commit_first": {"relay.telemetry.rollups:read_on": Around(_forgetting)},
 }
 

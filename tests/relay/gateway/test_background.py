@@ -9,7 +9,7 @@ from relay.store.receipts import read_receipts
 from relay.store.workers import names_of_alive_workers
 from tests.relay.eventually import eventually
 from tests.relay.integration import RawConnection, close_of, drop, raw_connection
-from tests.relay.running import HOST, running_relay
+from tests.relay.running import BACKGROUND_TASKS, HOST, running_relay
 
 pytestmark = pytest.mark.asyncio
 MIB = 1024 * 1024
@@ -100,20 +100,6 @@ async def test_f6_where_hardly_a_file_is_left_a_silent_client_is_told_when_to_co
     await drop(silent.writer)
 
 
-TASKS = (
-    "beat for the watchdog",
-    "confirm versions",
-    "flush counters",
-    "follow announcements",
-    "inspect sessions",
-    "say that the process is alive",
-    "say what is held",
-    "sweep zones",
-    "tell what was spent",
-    "watch memory",
-)
-
-
 def end_task(relay, name):
     """Have one of its background tasks end, as a defect would."""
     loop = relay.server.servers[0].get_loop()
@@ -122,10 +108,10 @@ def end_task(relay, name):
 
 
 async def test_every_background_task_is_watched(relay):
-    assert tuple(relay.worker.tasks.names) == TASKS
+    assert tuple(relay.worker.tasks.names) == BACKGROUND_TASKS
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", BACKGROUND_TASKS)
 async def test_f60_a_relay_whose_background_task_ends_tells_its_clients_and_ends(mortal_relay, integration_of, name):
     connection = await integration_of(mortal_relay).connect()
 

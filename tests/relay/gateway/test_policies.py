@@ -367,7 +367,7 @@ async def test_of_tenants_that_do_not_exist_nothing_is_kept(redis, policies):
     assert policies.held == (0, 0)
 
 
-async def test_no_more_records_are_kept_than_needed_but_all_of_those_who_are_here(redis, redis_on_loop, audience):
+async def test_no_more_records_are_kept_than_needed_but_all_of_those_who_are_here(redis, policies, audience):
     policies.most_records = 10
     here = [written() for _ in range(5)]
     for record in here:

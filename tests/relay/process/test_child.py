@@ -16,6 +16,7 @@ BEATS = BEGIN + "line.send(b'ready')\nwhile line.send(b'.'): time.sleep(0.2)"
 WEDGED = BEGIN + "line.send(b'ready')\ntime.sleep(60)"
 DEAF = BEGIN + "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + BEATS.removeprefix(BEGIN)
 CUT_OFF = BEGIN + "line.send(b'ready')\nline.close()\ntime.sleep(60)"
+FAILS = BEGIN + "line.send(b'ready')\ntime.sleep(0.2)\nline.send(b'!')\n" + BEATS.removeprefix(BEGIN)
 NEVER_READY = BEGIN + "sys.exit(3)"
 WEDGED_SECONDS, END_SECONDS = 2.0, 0.5
 
@@ -130,3 +131,12 @@ async def test_a_replacement_that_dies_while_the_former_child_drains_is_replaced
     os.kill(os.getpid(), signal.SIGHUP)
     [new] = await eventually(lambda: children() - {former})
     await eventually(lambda: children() - {former, new})
+
+
+async def test_f60_a_child_that_says_it_fails_is_replaced_while_it_drains(supervised):
+    supervised(1, FAILS)
+    [failing] = await eventually(children)
+
+    await eventually(lambda: len(children()) == 2)
+
+    assert failing in children()
