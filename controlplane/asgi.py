@@ -9,6 +9,7 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
 django_application = get_asgi_application()  # loads the apps, which the imports below need
 
+from controlplane.content_security import Send, hardened  # noqa: E402
 from controlplane.health import livez  # noqa: E402
 from controlplane.oauth.routing import oauth_endpoints  # noqa: E402
 from controlplane.oauth.signing import signing_key  # noqa: E402
@@ -20,8 +21,8 @@ _endpoints: dict[str, Any] = {"/livez": livez, **oauth_endpoints()}
 async def application(
     scope: dict[str, Any],
     receive: Callable[[], Awaitable[dict[str, Any]]],
-    send: Callable[[dict[str, Any]], Awaitable[None]],
+    send: Send,
 ) -> None:
     """Answer one request: OAuth's own endpoints and /livez without Django's middleware, all else with it."""
     endpoint = _endpoints.get(scope["path"].rstrip("/"), django_application)
-    await endpoint(scope, receive, send)
+    await endpoint(scope, receive, hardened(send))

@@ -12,6 +12,7 @@ from twisted.internet.interfaces import IAddress, IDelayedCall
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, HTTPFactory, Request
 
+from controlplane.content_security import BARE
 from relay.protocol.heads import GIVEN_ONCE, written_answer
 
 HEAD_SECONDS = 5.0  # for the whole of it
@@ -119,7 +120,8 @@ class WebChannel(HTTPChannel):
         self._is_refused = True
         body = sentence.encode()
         headers = [(b"connection", b"close"), (b"content-type", b"text/plain"), (b"cache-control", b"no-store")]
-        self.transport.write(written_answer(status, [*headers, (b"content-length", b"%d" % len(body))], body))
+        headers += [*BARE, (b"content-length", b"%d" % len(body))]
+        self.transport.write(written_answer(status, headers, body))
         self.transport.loseWriteConnection()
         self._begin(LINGER_SECONDS, self.evict)
 

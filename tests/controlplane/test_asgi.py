@@ -45,6 +45,33 @@ def test_wrong_ways_to_ask_are_answered_by_oauths_own_rules(web, acme):
     assert {answer[1]["Cache-Control"] for answer in (wrong_secret, by_get, as_json, too_large)} == {"no-store"}
 
 
+def test_no_answers_type_is_guessed_and_none_that_is_no_page_may_load_anything(web, acme):
+    headers = basic(ClientFactory.create(tenant=acme))
+    answers = {
+        "token": web.ask("/oauth/token", form=b"grant_type=client_credentials", headers=headers),
+        "revocation without a token": web.ask("/oauth/revoke", form=b"", headers=headers),
+        "refused client": web.ask("/oauth/introspect", form=b"token=x", headers=FORM),
+        "wrong method": web.ask("/oauth/token"),
+        "alive": web.ask("/livez"),
+        "a path that is no text": web.ask("/%ff"),
+        "larger than web takes": web.ask("/oauth/token", form=b"a" * (1024 * 1024), headers=FORM),
+        "more fields than anybody has": web.ask("/admin/login/", form=b"a=1&" * 1001, headers=FORM),
+    }
+    policies = {name: answered["Content-Security-Policy"] for name, (_, answered, _) in answers.items()}
+
+    assert {answered["X-Content-Type-Options"] for _, answered, _ in answers.values()} == {"nosniff"}
+    assert all("frame-ancestors 'none'" in policy for policy in policies.values())
+    bare = ("token", "revocation without a token", "refused client", "wrong method", "alive", "larger than web takes")
+    assert {policies[name] for name in bare} == {"default-src 'none'; frame-ancestors 'none'"}
+
+
+def test_a_page_keeps_its_own_policy_and_has_no_second_one(web):
+    _, answered, _ = web.ask("/admin/login/")
+
+    assert "default-src 'self'" in answered["Content-Security-Policy"]
+    assert len(answered.get_all("Content-Security-Policy")) == len(answered.get_all("X-Content-Type-Options")) == 1
+
+
 def test_everything_else_is_djangos(web):
     assert web.ask("/livez")[0] == 200
     assert web.ask("/readyz")[0] == 200
