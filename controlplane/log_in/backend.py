@@ -3,6 +3,7 @@
 from functools import lru_cache
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest
@@ -31,8 +32,22 @@ class LimitedBackend(ModelBackend):
         """
         if username is None or password is None:
             return None
-        with log_in_attempts().admitted(username[:LONGEST_ACCOUNT], asking_subscriber(request)):
-            return super().authenticate(request, username, password, **kwargs)
+        account, asking = username[:LONGEST_ACCOUNT], asking_subscriber(request)
+        with log_in_attempts().admitted(account, asking):
+            person = super().authenticate(request, username, password, **kwargs)
+        if person is not None:
+            log_in_attempts().succeeded(account, asking)
+        return person
+
+    async def aauthenticate(
+        self,
+        request: HttpRequest | None,
+        username: str | None = None,
+        password: str | None = None,
+        **kwargs: Any,  # noqa: ANN401 - Django's signature
+    ) -> User | None:
+        """The same for those on a loop; Django's own would compare without a turn."""
+        return await sync_to_async(self.authenticate)(request, username, password, **kwargs)
 
 
 def asking_subscriber(request: HttpRequest | None) -> str:

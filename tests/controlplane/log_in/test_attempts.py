@@ -1,4 +1,3 @@
-import threading
 from contextlib import ExitStack
 
 import pytest
@@ -10,13 +9,8 @@ HOME, ELSEWHERE = "192.0.2.7", "203.0.113.9"
 
 
 @pytest.fixture
-def slept():
-    return []
-
-
-@pytest.fixture
-def log_ins(slept):
-    return LogInAttempts(sleep=slept.append, hash_wait=0.01)
+def log_ins():
+    return LogInAttempts(wait_seconds=0.01)
 
 
 def outcome(log_ins, account="root", asking=HOME):
@@ -39,13 +33,33 @@ def test_who_tries_an_account_from_elsewhere_keeps_nobody_out(log_ins):
     assert outcome(log_ins) == 0
 
 
-def test_an_account_that_is_tried_from_everywhere_is_slow_and_another_is_not(log_ins, slept):
-    for number in range(attempts.LOG_IN_ACCOUNT_BURST + 3):
+@pytest.fixture
+def tried_from_everywhere(log_ins):
+    """Root's account, which is tried from everywhere, and one such try that compares now."""
+    for number in range(attempts.LOG_IN_ACCOUNT_BURST + 1):
         outcome(log_ins, asking=f"203.0.113.{number}")
-    assert slept == [attempts.SLOW_SECONDS] * 2
+    with log_ins.admitted("root", "198.51.100.1"):
+        yield
 
-    outcome(log_ins, account="alice")
-    assert len(slept) == 2
+
+def test_an_account_that_is_tried_from_everywhere_leaves_a_turn_to_others(log_ins, tried_from_everywhere):
+    assert outcome(log_ins, asking="198.51.100.2") == 503
+    assert outcome(log_ins, account="alice", asking="198.51.100.2") == 0
+
+
+def test_who_logged_in_from_there_before_finds_a_turn_whoever_else_tries_the_account(log_ins, tried_from_everywhere):
+    log_ins.succeeded("root", HOME)
+
+    assert outcome(log_ins, asking=HOME) == 0
+    assert outcome(log_ins, asking=ELSEWHERE) == 503
+
+
+def test_of_those_who_logged_in_the_latest_are_remembered(log_ins, tried_from_everywhere, monkeypatch):
+    monkeypatch.setattr(attempts, "MOST_KNOWN", 2)  # logging in 4,096 times would take seconds
+    for account in ("root", "alice", "bob"):
+        log_ins.succeeded(account, HOME)
+
+    assert outcome(log_ins, asking=HOME) == 503
 
 
 def test_one_address_tries_no_more_accounts_than_an_office_has(log_ins):
@@ -61,33 +75,6 @@ def test_two_hashes_at_a_time_and_the_third_is_told_to_come_back(log_ins):
 
         assert outcome(log_ins, account="alice") == 503
     assert outcome(log_ins, account="bob") == 0
-
-
-def test_few_wait_for_their_turn_and_all_others_are_refused_at_once(slept):
-    log_ins = LogInAttempts(sleep=slept.append, hash_wait=10)
-    statuses = []
-    crowd = [
-        threading.Thread(target=lambda n=n: statuses.append(outcome(log_ins, f"person-{n}", f"198.51.100.{n}")))
-        for n in range(attempts.MOST_LOG_INS + 8)
-    ]
-    with ExitStack() as stack:
-        for number in range(attempts.MOST_HASHES):
-            stack.enter_context(log_ins.admitted(f"early-{number}", HOME))
-        for one in crowd:
-            one.start()
-    for one in crowd:
-        one.join(10)
-
-    assert len(statuses) == len(crowd)
-    assert set(statuses) <= {0, 503}
-
-
-def test_a_failure_while_a_password_is_compared_gives_its_turn_back(log_ins):
-    for number in range(5):
-        with pytest.raises(InterruptedError), log_ins.admitted(f"person-{number}", HOME):
-            raise InterruptedError
-
-    assert outcome(log_ins) == 0
 
 
 def test_refusals_are_told_in_one_line_and_not_one_by_one(log_ins, caplog):

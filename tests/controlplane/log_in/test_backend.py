@@ -1,7 +1,10 @@
+from contextlib import ExitStack
+
 import pytest
 from django.contrib.auth import hashers
 from django.http import HttpRequest
 
+from controlplane.log_in.attempts import LOG_IN_ACCOUNT_BURST, LOG_IN_BURST, LogInRefused
 from controlplane.log_in.backend import LimitedBackend, asking_subscriber, log_in_attempts
 
 pytestmark = pytest.mark.django_db
@@ -28,6 +31,33 @@ def test_a_person_with_the_right_password_is_let_in(root):
     assert LimitedBackend().authenticate(request_from("192.0.2.7"), "root", PASSWORD) == root
     assert LimitedBackend().authenticate(request_from("192.0.2.7"), "root", "another") is None
     assert LimitedBackend().authenticate(None, "root", PASSWORD) == root
+
+
+@pytest.mark.asyncio
+async def test_who_asks_on_a_loop_is_held_by_the_same_zones():
+    for _ in range(LOG_IN_BURST + 1):
+        with log_in_attempts().admitted("root", "192.0.2.7"):
+            pass
+
+    with pytest.raises(LogInRefused):
+        await LimitedBackend().aauthenticate(request_from("192.0.2.7"), "root", "wrong")
+
+
+def test_who_logged_in_is_known_from_there(root):
+    root.set_password(PASSWORD)
+    root.save()
+    here, elsewhere = request_from("192.0.2.7"), request_from("203.0.113.9")
+    LimitedBackend().authenticate(here, "root", PASSWORD)
+    for number in range(LOG_IN_ACCOUNT_BURST + 1):
+        with log_in_attempts().admitted("root", f"198.51.100.{number}"):
+            pass
+
+    with ExitStack() as held:
+        held.enter_context(log_in_attempts().admitted("root", "198.51.100.99"))
+        assert LimitedBackend().authenticate(here, "root", PASSWORD) == root
+        held.enter_context(log_in_attempts().admitted("alice", "192.0.2.8"))
+        with pytest.raises(LogInRefused):
+            LimitedBackend().authenticate(elsewhere, "root", PASSWORD)
 
 
 def test_an_unknown_account_costs_a_hash_like_a_known_one(root, monkeypatch):
