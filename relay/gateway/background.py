@@ -49,7 +49,8 @@ async def inspect_sessions(worker: Worker) -> None:
     while True:
         await asyncio.sleep(INSPECT_SECONDS)
         for number, connection in enumerate(list(worker.connections), start=1):
-            connection.session.inspect()
+            with connection.session.failing_alone("inspection"):
+                connection.session.inspect()
             if not number % INSPECTED_A_TURN:
                 await asyncio.sleep(0)
 
@@ -63,7 +64,8 @@ async def watch_memory(worker: Worker) -> None:
             largest = sorted(sessions, key=lambda session: session.buffered_bytes, reverse=True)[:CLOSED_A_SECOND]
             log.error("memory_short", memory_bytes=worker.resources.memory_bytes, closed=len(largest))
             for session in largest:
-                session.close(CloseCode.TRY_AGAIN_LATER, close_reason("memory_short"))
+                with session.failing_alone("memory"):
+                    session.close(CloseCode.TRY_AGAIN_LATER, close_reason("memory_short"))
         await asyncio.sleep(INSPECT_SECONDS)
 
 

@@ -50,15 +50,18 @@ class RelayConsumer(AsyncConsumer):
                 worker.admission.admitted(client, channel, handshake.address) as place,
                 platform_link(worker.platform_tokens, channel, offers, spread) as link,
             ):
-                await send(_acceptance(link))
                 limits = worker.admission.limits(client, channel, place.scope_ids)
                 session = Session(link, limits, Flow(*whose, channel.id, ""), worker.around)
-                take_over(session.client)
-                session.begin()
-                place.begin(lambda: session.close(CloseCode.CONNECTION_LIMIT, close_reason("connection_limit")))
-                worker.counters.handshakes[*whose, ACCEPTED] += 1
-                with worker.connected(Connection(identity, client, channel.name, place.scope_ids, session)):
-                    await session.ended()
+                await send(_acceptance(link))
+                try:
+                    take_over(session.client)
+                    session.begin()
+                    place.begin(lambda: session.close(CloseCode.CONNECTION_LIMIT, close_reason("connection_limit")))
+                    worker.counters.handshakes[*whose, ACCEPTED] += 1
+                    with worker.connected(Connection(identity, client, channel.name, place.scope_ids, session)):
+                        await session.ended()
+                finally:
+                    session.tear_down()
         except Denied as denied:
             worker.counters.handshakes[*whose, denied.denial.code] += 1
             await refuse(send, denied.denial)

@@ -4,11 +4,12 @@ An opening handshake goes to the ASGI application, which may take the socket ove
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, TypeAlias, cast
 from urllib.parse import unquote
 
 import h11
-import structlog
 from django.conf import settings
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -21,8 +22,8 @@ from relay.protocol.forwarded import client_address
 from relay.protocol.handshake import accept_value, acceptance, refusal, wants_websocket
 from relay.protocol.heads import Head, Headers, HeadInvalid, HeadReader, parsed_request, refuse_ambiguous
 from relay.splicing.session import LINGER_SECONDS
+from relay.telemetry.defects import contained
 
-log = structlog.get_logger()
 TAKE_OVER = "floodgate.take_over"
 HANDSHAKE_DEADLINE_SECONDS = 5.0
 SHORT_DEADLINE_SECONDS = 1.0  # where memory or files are short
@@ -34,6 +35,10 @@ Message = dict[str, Any]
 StaysOpen: TypeAlias = Any  # a bool, as asyncio reads it; Uvicorn's class says None
 Client = tuple[str, int]  # address and port
 NOWHERE: Client = ("", 0)  # the socket's other end has left already
+
+
+class NobodyWaits(OSError):
+    """The client has left, or has had its answer: ASGI has a server tell an application so."""
 
 
 class ClientDoor(asyncio.Protocol):
@@ -50,6 +55,7 @@ class ClientDoor(asyncio.Protocol):
         "_config",
         "_headers",
         "_is_answered",
+        "_is_refused",
         "_loop",
         "_passed_over_bytes",
         "_patience_seconds",
@@ -74,7 +80,7 @@ class ClientDoor(asyncio.Protocol):
         self._reader = HeadReader()
         self._headers: Headers = []
         self._task: asyncio.Task[None] | None = None
-        self._is_answered = False
+        self._is_answered = self._is_refused = False
         self._requests = 0  # that were answered on this connection
         self._passed_over_bytes = 0
         self.client: Client | None = None
@@ -118,7 +124,7 @@ class ClientDoor(asyncio.Protocol):
             self._app_state["worker"].take_turn(lambda: self._open_in_turn(*complete))
 
     def eof_received(self) -> bool:
-        """Close: who sends no more takes no part in a conversation."""
+        """Close: there is no whole request, or it has its answer. While one is decided on, nothing is read."""
         return False
 
     def shutdown(self) -> None:
@@ -147,12 +153,13 @@ class ClientDoor(asyncio.Protocol):
         """Open, unless the client has left or was refused meanwhile: this process ends."""
         if self._is_answered or self._transport.is_closing():
             return
-        try:
-            self._open(self._understood(head), early)
-        except HeadInvalid as error:
-            self._refuse(denials.head_refused(error.status, str(error)))
-        except Denied as denied:
-            self._refuse(denied.denial)
+        with contained("handshake", self._transport.abort):
+            try:
+                self._open(self._understood(head), early)
+            except HeadInvalid as error:
+                self._refuse(denials.head_refused(error.status, str(error)))
+            except Denied as denied:
+                self._refuse(denied.denial)
 
     def _understood(self, head: bytes) -> Head:
         request = parsed_request(head)
@@ -206,22 +213,37 @@ class ClientDoor(asyncio.Protocol):
         protocol.data_received(self._reader.received)
 
     async def _shake_hands(self, scope: Message, accept: bytes) -> None:
-        """Run the application from the handshake to the end of its session."""
+        """Run the application from the handshake to the end of its session; nothing is left open then."""
         scope["state"] = self._app_state.copy()
         scope["extensions"] = {"websocket.http.response": {}, TAKE_OVER: self._take_over}
 
         async def send(message: Message) -> None:
             self._send(message, accept)
 
+        task = asyncio.current_task()
+        try:
+            with contained("handshake"), suppress(NobodyWaits):
+                await self._run(scope, send)
+            if not self._is_answered and not (task and task.cancelling()):
+                self._refuse(denials.failed())
+        finally:
+            if not self._is_refused:
+                self._transport.abort()
+
+    async def _run(self, scope: Message, send: Callable[[Message], Awaitable[None]]) -> None:
+        """Run the application. Whoever cancels it means it; a future that was cancelled below it is a failure."""
+        task = asyncio.current_task()
         try:
             await self._config.loaded_app(scope, _receive, send)
-        except Exception:
-            log.exception("handshake_failed")
-        if not self._is_answered:
-            self._refuse(denials.failed())
+        except asyncio.CancelledError as error:
+            if task and task.cancelling():
+                raise
+            raise RuntimeError("what the handshake waited for was cancelled") from error
 
     def _send(self, message: Message, accept: bytes) -> None:
         """Do what an application's message says; the ones of a handshake are all that there are."""
+        if self._is_answered or self._transport.is_closing():
+            raise NobodyWaits
         if message["type"] == "websocket.accept":
             agreed = [*message["headers"]]
             if message["subprotocol"]:
@@ -246,7 +268,7 @@ class ClientDoor(asyncio.Protocol):
 
     def _write_refusal(self, status: int, headers: Headers, body: bytes) -> None:
         """Answer, and end the socket once the client has read it: closed over unread bytes, it would be reset."""
-        self._is_answered = True
+        self._is_answered = self._is_refused = True
         self._timer.cancel()
         if self._transport.is_closing():
             return

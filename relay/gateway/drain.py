@@ -38,7 +38,8 @@ async def drain(worker: Worker, seconds: float, hurry: asyncio.Event) -> None:
 
 def _close(connection: Connection) -> None:
     retry_after_ms = random.randint(0, LARGEST_RETRY_MS)
-    connection.session.close(CloseCode.SERVICE_RESTART, close_reason("drain", retry_after_ms=retry_after_ms))
+    with connection.session.failing_alone("drain"):
+        connection.session.close(CloseCode.SERVICE_RESTART, close_reason("drain", retry_after_ms=retry_after_ms))
 
 
 async def _wait(hurry: asyncio.Event, seconds: float) -> None:

@@ -76,11 +76,11 @@ class Worker:
         self.connections.add(connection)
         self._is_empty.clear()
         self.counters.connection_opened(*owner)
-        if self.policies.known(connection.identity) is not connection.record:
-            self._hold_to_record(connection)
-        if self.is_draining:
-            connection.session.close(CloseCode.SERVICE_RESTART, close_reason("drain"))
         try:
+            if self.policies.known(connection.identity) is not connection.record:
+                self._hold_to_record(connection)
+            if self.is_draining:
+                connection.session.close(CloseCode.SERVICE_RESTART, close_reason("drain"))
             yield
         finally:
             self.connections.discard(connection)
@@ -112,7 +112,8 @@ class Worker:
         """Hold the tenant's connections to the records as they are now."""
         for connection in list(self.connections):
             if connection.identity.tenant_id == tenant_id:
-                self._hold_to_record(connection)
+                with connection.session.failing_alone("policy change"):
+                    self._hold_to_record(connection)
 
     def _hold_to_record(self, connection: Connection) -> None:
         identity, session = connection.identity, connection.session

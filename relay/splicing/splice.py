@@ -4,11 +4,12 @@ Nothing is queued: who must wait is not read from, so TCP makes the sender wait.
 """
 
 import asyncio
+from collections.abc import Callable
 from time import monotonic_ns
 from typing import cast
 
 from relay.protocol.frames import FrameKind, FrameScanner, ProtocolViolation
-from relay.splicing.ends import Ends
+from relay.splicing.ends import Ends, alone
 from relay.splicing.waiting import Held, Stop, WaitingRoom
 from relay.splicing.walk import BYTES_A_TURN, FRAMES_A_TURN, walk
 from relay.telemetry.counters import TrafficCounter
@@ -23,9 +24,10 @@ class Splice(asyncio.Protocol):
     """Reads one socket and writes to the other. The other one's Splice is its ``peer``."""
 
     # Without slots each connection takes 3 KiB more.
-    _STATE = "_admit_run _asked_in_vain _counter _header _is_ending _is_lost _is_unreadable _last_words _limits"
-    _PARTS = "_passing_bytes _rest _room _scanner _session _stops _write_to_peer peer throttled_since_ns transport"
-    __slots__ = (*_STATE.split(), *_PARTS.split(), "held", "skipped_bytes", "full_since_ns", "was_heard", "_silent_ns")
+    _STATE = "_admit_run _asked_in_vain _counter _header _is_ending _is_unreadable _last_words _limits _passing_bytes"
+    _PARTS = "_rest _room _scanner _session _silent_ns _stops _untold _write_to_peer peer throttled_since_ns transport"
+    _SEEN = "ended_since_ns full_since_ns has_ended held is_lost skipped_bytes was_heard"
+    __slots__ = (*_STATE.split(), *_PARTS.split(), *_SEEN.split())
 
     transport: asyncio.Transport
     peer: "Splice"
@@ -49,8 +51,12 @@ class Splice(asyncio.Protocol):
         self._silent_ns = 0  # since when no zone holds it back, after one did
         self.throttled_since_ns = self.full_since_ns = 0  # full: over its high-water mark, read too slowly
         self.was_heard = False  # since somebody last looked
-        self._is_ending = self._is_lost = self._is_unreadable = False  # unreadable: no Close frame is looked for
+        self._is_ending = self._is_unreadable = False  # unreadable: no Close frame is looked for
         self._last_words = self._header = b""  # the header is an incomplete one
+        self._write_to_peer: Callable[[bytes], None] = self._write_nowhere
+        self.has_ended = self.is_lost = False  # ended: all that the endpoint sends was read
+        self.ended_since_ns = 0  # it was first seen that the endpoint sends no more, read or not
+        self._untold: Callable[[Splice], None] | None = None  # what the session hears when nothing waits any more
 
     @property
     def is_at_boundary(self) -> bool:
@@ -60,7 +66,12 @@ class Splice(asyncio.Protocol):
     @property
     def is_read(self) -> bool:
         """Tell whether its endpoint can be heard."""
-        return not self._stops
+        return not self._stops and not self.has_ended
+
+    @property
+    def holds_any(self) -> bool:
+        """Tell whether something was taken from the endpoint that has not gone on."""
+        return self.held is not None or bool(self._rest)
 
     @property
     def closed_by_endpoint(self) -> bool:
@@ -69,24 +80,66 @@ class Splice(asyncio.Protocol):
 
     def join(self, peer: "Splice") -> None:
         """Write to ``peer``'s socket from now on; it has one."""
-        self.peer = peer
         self._write_to_peer = peer.transport.write
+
+    def part(self) -> None:
+        """Write nothing more to the peer's socket: it is gone, or was told the end."""
+        self._write_to_peer, self._last_words = self._write_nowhere, b""
+        if not self._is_ending:
+            self.stop(Stop.PEER_FULL)  # until the session says how it ends
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Own ``transport`` from now on."""
         self.transport = cast("asyncio.Transport", transport)  # uvloop's is one by its methods only
         self.transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES, low=WRITE_LOW_BYTES)
 
-    def connection_lost(self, _error: Exception | None) -> None:
-        """Tell the session, once all that was taken from this socket has gone on."""
-        self._is_lost = True
+    @alone
+    def connection_lost(self, error: Exception | None) -> None:
+        """Drop what waits, unless the endpoint ended in order, and tell the session."""
+        if self.is_lost:
+            return
+        self.is_lost = True
+        self.peer.part()
+        if error is not None and not isinstance(error, OSError):
+            raise error  # it left data_received: the loop has closed the socket over it
+        if error is not None or not self.has_ended:
+            self._drop()
+        self._tell_if_over(self._session.side_lost)
+
+    def eof_received(self) -> bool:
+        """Keep the socket for answers: who sends no more may still wait for them. With TLS there is no such way."""
+        self.has_ended = True
+        self.ended_since_ns = self.ended_since_ns or monotonic_ns()
+        if self._is_ending or not self.transport.can_write_eof():
+            return False
+        self._tell_if_over(self._session.side_ended)
+        return True
+
+    def vanish(self) -> None:
+        """Take the endpoint for gone: drop what it left, and its socket."""
+        self._drop()
+        self.transport.abort()
         self._tell_if_over()
 
+    def cut(self) -> None:
+        """End at once: nothing is told, and nothing that is called from here on does anything."""
+        self.is_lost, self._is_ending, self._untold = True, True, None
+        if hasattr(self, "transport"):
+            self.transport.abort()  # first: what follows may be what is broken
+        self.part()
+        self._drop()
+
+    def fail(self, error: Exception) -> None:
+        """Give the session up: this side can't be trusted any more."""
+        self._session.side_failed(error)
+
+    @alone
     def pause_writing(self) -> None:
         """Read no more from the peer: this side's socket is over its high-water mark."""
         self.full_since_ns = monotonic_ns()
         self.peer.stop(Stop.PEER_FULL)
 
+    @alone
     def resume_writing(self) -> None:
         """Read from the peer again: this side's socket is under its low-water mark."""
         self.full_since_ns = 0
@@ -130,10 +183,6 @@ class Splice(asyncio.Protocol):
         """When the held frame was first judged."""
         return self.held.arrived_ns if self.held is not None else 0
 
-    def fail(self, error: Exception) -> None:
-        """Give the session up: this side can't be trusted any more."""
-        self._session.side_failed(error)
-
     def ask_again(self, now_ns: int) -> None:
         """Judge the held frame once more: it is first in its line."""
         if (held := self.held) is None:
@@ -153,6 +202,7 @@ class Splice(asyncio.Protocol):
         else:
             self._release(held, now_ns)
 
+    @alone
     def adopt(self, limits: FrameLimits) -> None:
         """Go on under another version of the policy; a held frame is judged by it at once."""
         self._follow(limits)
@@ -166,6 +216,7 @@ class Splice(asyncio.Protocol):
             self.transport.pause_reading()
         self._stops |= reason
 
+    @alone
     def go_on(self, reason: Stop) -> None:
         """Take back one reason not to read, and read again when it was the last."""
         self._stops &= ~reason
@@ -187,10 +238,9 @@ class Splice(asyncio.Protocol):
         unread bytes is reset, and its endpoint would never see ours.
         """
         held, rest = self.held, self._rest
-        self._forget_held()
-        self._rest = b""
+        self._drop()
         self._is_ending = True
-        self._last_words = last_words
+        self._last_words = b"" if self.peer.is_lost else last_words
         self._say_last_words()
         if self._is_unreadable:
             self._session.side_unreadable(self)
@@ -237,6 +287,10 @@ class Splice(asyncio.Protocol):
             self._write_to_peer(run)
         self._say_last_words()
 
+    def _write_nowhere(self, run: bytes) -> None:
+        self._counter.bytes -= len(run)  # it was counted as relayed
+        self._counter.dropped_bytes += len(run)
+
     def _say_last_words(self) -> None:
         if self._last_words and not self._passing_bytes:
             last_words, self._last_words = self._last_words, b""
@@ -270,6 +324,9 @@ class Splice(asyncio.Protocol):
 
     def _hold(self, chunk: bytes, at: int, length: int, now_ns: int) -> None:
         scanner = self._scanner
+        if self.is_lost and not self.has_ended:
+            self._counter.dropped_bytes += len(chunk) - at  # nothing waits for one who is gone
+            return
         self.held = Held(chunk, at, length, scanner.kind, scanner.payload_bytes, now_ns)
         self.stop(Stop.THROTTLED)
         self._join_line(self.held, self._limits[scanner.kind])
@@ -279,6 +336,7 @@ class Splice(asyncio.Protocol):
         if held.kind is FrameKind.MESSAGE:
             self._counter.passed_after(now_ns - held.arrived_ns, was_throttled=held.throttle is not None)
         self._stops &= ~Stop.THROTTLED
+        self.was_heard = True
         self._walk(held.chunk, held.at, held.at + held.length, now_ns)
         self._read_on()
 
@@ -287,7 +345,7 @@ class Splice(asyncio.Protocol):
         self._admit_run = limits.messages.admit_run if limits.messages.zones else None
 
     def _read_on(self) -> None:
-        if not self._stops and not self.transport.is_closing():
+        if self.is_read and not self.transport.is_closing():
             self.transport.resume_reading()
             if self.throttled_since_ns:
                 self._look_for_break()
@@ -302,10 +360,17 @@ class Splice(asyncio.Protocol):
         if self._silent_ns == silent_ns and self.is_read and not self._passing_bytes:
             self.throttled_since_ns = 0
 
-    def _tell_if_over(self) -> None:
-        if self._is_lost and self.held is None and not self._rest:
-            self._is_lost = False
-            self._session.side_lost(self)
+    def _tell_if_over(self, news: Callable[["Splice"], None] | None = None) -> None:
+        self._untold = news or self._untold
+        if self._untold is not None and not self.holds_any:
+            tell, self._untold = self._untold, None
+            tell(self)
+
+    def _drop(self) -> None:
+        """Give up what was taken from the endpoint and has not gone on."""
+        self._counter.dropped_bytes += len(self._rest if self.held is None else self.held.chunk[self.held.at :])
+        self._rest = b""
+        self._forget_held()
 
     def count_if_throttled(self, now_ns: int) -> None:
         """Count the held message from now on if it waits for its zone's rate."""

@@ -4,6 +4,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from relay.telemetry.defects import contained
+
 
 class Turns:
     """A line of those who have more to do than may be done at once.
@@ -27,4 +29,5 @@ class Turns:
         go = self._line.popleft()
         if self._line:
             self._loop.call_soon(self._next)
-        go()
+        with contained("turn"):
+            go()

@@ -131,6 +131,7 @@ class TrafficCounter:
         messages: all that went on; the splice adds to it, run by run.
         waited: those of them that were held back first.
         waiting: how many are held back now.
+        dropped_bytes: what was taken from a sender and could not go on: the connection ended first.
         told: what it stood at in the last record.
         changed_ns: when a record last told of it (monotonic); 0: it was not looked at yet.
     """
@@ -141,6 +142,7 @@ class TrafficCounter:
         "bytes",
         "changed_ns",
         "control_frames",
+        "dropped_bytes",
         "messages",
         "told",
         "waited",
@@ -154,6 +156,7 @@ class TrafficCounter:
         self.control_frames = 0
         self.waited = 0
         self.waiting = 0
+        self.dropped_bytes = 0
         self.changed_ns = 0
         self.told = NO_FLOW
         self._held_back = [0] * (len(HELD_BOUNDS_MS) + 1)

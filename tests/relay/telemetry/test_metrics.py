@@ -25,6 +25,7 @@ STATE = ProcessState(
     tenants_alone=2,
     generations_lost=1,
     fullness={},
+    defects={},
 )
 
 
@@ -52,9 +53,9 @@ def page_of(counters, state=STATE):
     return b"".join(metrics_parts(counters, state)).decode()
 
 
-def samples_of(counters):
+def samples_of(counters, state=STATE):
     """Values by name and the labels' values, as Prometheus reads them."""
-    families = text_string_to_metric_families(page_of(counters))
+    families = text_string_to_metric_families(page_of(counters, state))
     return {
         (sample.name, *sorted(sample.labels.values())): sample.value for family in families for sample in family.samples
     }
@@ -120,6 +121,15 @@ def test_held_times_are_shown_as_a_histogram_that_adds_up(counters):
     ]
 
     assert buckets == [2, 3, 3, 4]
+
+
+def test_what_was_dropped_and_what_should_never_be_is_shown():
+    counters = Counters()
+    counters.flow(Flow("acme", "crm-sync", "billing", "to_platform")).dropped_bytes = 12
+    samples = samples_of(counters, replace(STATE, defects={"session": 3}))
+
+    assert samples["floodgate_defects_total", "session"] == 3
+    assert samples["floodgate_dropped_bytes_total", "acme", "billing", "crm-sync", "to_platform"] == 12
 
 
 def test_versions_are_shown(counters):
