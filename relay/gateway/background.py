@@ -48,11 +48,7 @@ async def inspect_sessions(worker: Worker) -> None:
     """Look at each session once a second, for ever, a few at a time: thousands would keep messages waiting."""
     while True:
         await asyncio.sleep(INSPECT_SECONDS)
-        for number, connection in enumerate(list(worker.connections), start=1):
-            with connection.session.failing_alone("inspection"):
-                connection.session.inspect()
-            if not number % INSPECTED_A_TURN:
-                await asyncio.sleep(0)
+        await _inspect_all(worker)  # a function of its own: nothing keeps the last session until the next
 
 
 async def watch_memory(worker: Worker) -> None:
@@ -60,12 +56,7 @@ async def watch_memory(worker: Worker) -> None:
     while True:
         worker.resources.look()
         if worker.resources.must_close:
-            sessions = [connection.session for connection in worker.connections]
-            largest = sorted(sessions, key=lambda session: session.buffered_bytes, reverse=True)[:CLOSED_A_SECOND]
-            log.error("memory_short", memory_bytes=worker.resources.memory_bytes, closed=len(largest))
-            for session in largest:
-                with session.failing_alone("memory"):
-                    session.close(CloseCode.TRY_AGAIN_LATER, close_reason("memory_short"))
+            _close_largest(worker)
         await asyncio.sleep(INSPECT_SECONDS)
 
 
@@ -74,3 +65,20 @@ async def sweep_zones(worker: Worker) -> None:
     while True:
         await asyncio.sleep(SWEEP_SECONDS)
         worker.admission.forget_those_at_rest()
+
+
+async def _inspect_all(worker: Worker) -> None:
+    for number, connection in enumerate(list(worker.connections), start=1):
+        with connection.session.failing_alone("inspection"):
+            connection.session.inspect()
+        if not number % INSPECTED_A_TURN:
+            await asyncio.sleep(0)
+
+
+def _close_largest(worker: Worker) -> None:
+    sessions = [connection.session for connection in worker.connections]
+    largest = sorted(sessions, key=lambda session: session.buffered_bytes, reverse=True)[:CLOSED_A_SECOND]
+    log.error("memory_short", memory_bytes=worker.resources.memory_bytes, closed=len(largest))
+    for session in largest:
+        with session.failing_alone("memory"):
+            session.close(CloseCode.TRY_AGAIN_LATER, close_reason("memory_short"))
