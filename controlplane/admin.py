@@ -13,7 +13,8 @@ from tenants.admin.pages import ActionPages
 from tenants.admin.rendering import moment
 from tenants.models.channels import Channel
 from tenants.models.clients import OAuthClient
-from tenants.models.platform_connections import CredentialState, PlatformConnection
+from tenants.models.platform_connections import PlatformConnection
+from tenants.models.platform_credentials import CredentialState
 from tenants.models.policies import PolicyVersion
 from tenants.models.tenants import Tenant
 
@@ -22,6 +23,10 @@ NEEDED = {
     CredentialState.MISSING: "has no credential",
     CredentialState.BOUND_ELSEWHERE: "leads elsewhere since its credential was entered",
     CredentialState.UNREADABLE: "has a credential that no key opens",
+}
+WRONG = {  # of one credential among others
+    CredentialState.BOUND_ELSEWHERE: "was entered for other hosts",
+    CredentialState.UNREADABLE: "is opened by no key",
 }
 OURS = {"tenants", "relay", "auditlog"}
 
@@ -90,17 +95,24 @@ def _cards() -> list[dict[str, object]]:
 
 def _waiting() -> list[dict[str, str]]:
     """What somebody has to do, each with the page to do it on."""
-    connections = PlatformConnection.objects.filter(is_active=True).select_related("tenant")
+    active = PlatformConnection.objects.filter(is_active=True)
+    connections = active.select_related("tenant").prefetch_related("credentials")
     drafts = PolicyVersion.objects.filter(state=PolicyVersion.State.DRAFT).select_related("policy__tenant")
-    found = [
+    needing = [
         (f"{connection.tenant}: {connection} {NEEDED[state]}, so none of its channels works.", connection)
         for connection in connections
-        if (state := connection.credential_state) in NEEDED
+        if (state := connection.credential_state) in NEEDED and len(connection.used_credentials) <= 1
+    ]
+    wrong = [
+        (f"{connection.tenant}: {credential.full_name} {WRONG[state]}: no connection can log in with it.", credential)
+        for connection in connections
+        for credential in connection.used_credentials
+        if (state := credential.state) in WRONG and len(connection.used_credentials) > 1
     ]
     begun = [(f"{draft.policy.tenant}: {draft} waits to be published.", draft) for draft in drafts]
     return [
         {"sentence": sentence, "address": reverse(f"admin:tenants_{type(row).__name__.lower()}_change", args=[row.pk])}
-        for sentence, row in [*found, *begun]
+        for sentence, row in [*needing, *wrong, *begun]
     ]
 
 

@@ -36,6 +36,7 @@ SIDEBAR = [
         "separator": True,
         "items": [
             _page("Platform connections", "cable", "tenants_platformconnection_changelist"),
+            _page("Platform credentials", "key", "tenants_platformcredential_changelist"),
             _page("Channels", "forum", "tenants_channel_changelist"),
             _page("OAuth clients", "vpn_key", "tenants_oauthclient_changelist"),
         ],

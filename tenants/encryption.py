@@ -30,7 +30,7 @@ class CredentialBoundElsewhere(CredentialUnusable):
     """A stored credential that was entered for other hosts than those where it would be sent now."""
 
 
-class PlatformCredential(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
+class CredentialSecret(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     """What Floodgate shows a platform to log in. CXone's password grant needs the access key besides."""
 
     client_id: str
@@ -40,16 +40,16 @@ class PlatformCredential(msgspec.Struct, frozen=True, kw_only=True, repr_omit_de
 
     def __repr__(self) -> str:
         """Never show a secret, not even in a traceback."""
-        return f"PlatformCredential(client_id={self.client_id!r})"
+        return f"CredentialSecret(client_id={self.client_id!r})"
 
 
-class _Sealed(PlatformCredential, frozen=True, kw_only=True):
+class _Sealed(CredentialSecret, frozen=True, kw_only=True):
     """What is encrypted. Without hosts, from before credentials were bound, it goes nowhere."""
 
     bound_to: tuple[str, ...] = ()
 
 
-def encrypt_credential(credential: PlatformCredential, leads_to: LeadsTo) -> str:
+def encrypt_credential(credential: CredentialSecret, leads_to: LeadsTo) -> str:
     """The credential as it may be stored, in the database and in Redis, bound to the hosts of two addresses.
 
     Raises:
@@ -62,7 +62,7 @@ def encrypt_credential(credential: PlatformCredential, leads_to: LeadsTo) -> str
     return _keys().encrypt(msgspec.json.encode(sealed)).decode()
 
 
-def decrypt_credential(encrypted: str, leads_to: LeadsTo) -> PlatformCredential:
+def decrypt_credential(encrypted: str, leads_to: LeadsTo) -> CredentialSecret:
     """The credential, for the hosts of two addresses and nobody else.
 
     Raises:
@@ -81,7 +81,7 @@ def decrypt_credential(encrypted: str, leads_to: LeadsTo) -> PlatformCredential:
         )
     parts = msgspec.structs.asdict(sealed)
     del parts["bound_to"]
-    return PlatformCredential(**parts)
+    return CredentialSecret(**parts)
 
 
 def is_under_first_key(encrypted: str) -> bool:

@@ -7,7 +7,14 @@ from django.db import transaction
 from django.db.models import Prefetch
 
 from relay.store.announcements import announce
-from relay.store.client_records import ChannelRecord, ClientRecord, Platform, PlatformConnectionRecord, replace_records
+from relay.store.client_records import (
+    ChannelRecord,
+    ClientRecord,
+    CredentialRecord,
+    Platform,
+    PlatformConnectionRecord,
+    replace_records,
+)
 from relay.store.receipts import note_announced
 from relay.store.revocations import list_revoked_tokens
 from relay.throttle.fairness import Priority
@@ -15,6 +22,7 @@ from relay.throttle.policy import PolicySnapshot, default_zones, kept_defaults
 from tenants.models.channels import Channel
 from tenants.models.clients import OAuthClient
 from tenants.models.platform_connections import PlatformConnection
+from tenants.models.platform_credentials import PlatformCredential
 from tenants.models.policies import PolicyVersion
 from tenants.models.tenants import Tenant
 from tenants.models.tokens import RevokedToken
@@ -108,7 +116,8 @@ def _client_records(tenant: Tenant, policies: dict[UUID | None, PolicySnapshot])
 
 
 def _channel_records(tenant: Tenant, policies: dict[UUID | None, PolicySnapshot]) -> dict[UUID, ChannelRecord]:
-    channels = Channel.objects.filter(tenant=tenant).select_related("platform_connection")
+    active = Prefetch("platform_connection__credentials", queryset=PlatformCredential.objects.filter(is_active=True))
+    channels = Channel.objects.filter(tenant=tenant).select_related("platform_connection").prefetch_related(active)
     return {
         channel.pk: ChannelRecord(
             id=str(channel.pk),
@@ -134,8 +143,16 @@ def _connection_record(
         token_url=connection.effective_token_url,
         socket_url=connection.effective_socket_url,
         platform_tenant=connection.platform_tenant,
-        encrypted_credential=connection.encrypted_credential,
         ca_certificate=connection.ca_certificate,
+        credentials=tuple(
+            CredentialRecord(
+                id=str(credential.pk),
+                name=credential.name,
+                encrypted_secret=credential.encrypted_secret,
+                policies=_policy(policies, credential.throttle_policy_id),
+            )
+            for credential in connection.credentials.all()
+        ),
         policies=_policy(policies, connection.throttle_policy_id),
     )
 

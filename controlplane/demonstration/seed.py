@@ -19,7 +19,7 @@ from tenants.actions.clients import IssuedSecret, create_client, rotate_client_s
 from tenants.actions.platform_connections import change_platform_connection, create_platform_connection
 from tenants.actions.policies import create_draft, create_policy, publish_version, set_zones
 from tenants.actions.tenants import create_tenant
-from tenants.encryption import PlatformCredential
+from tenants.encryption import CredentialSecret
 from tenants.models.channels import Channel
 from tenants.models.clients import OAuthClient
 from tenants.models.members import User
@@ -29,8 +29,8 @@ from tenants.models.tenants import Tenant
 
 # Known to every simulator; they guard nothing.
 PLATFORM_CREDENTIALS = {
-    "genesys": PlatformCredential(client_id="demo-genesys", client_secret="demo-genesys-secret"),  # noqa: S106
-    "cxone": PlatformCredential(
+    "genesys": CredentialSecret(client_id="demo-genesys", client_secret="demo-genesys-secret"),  # noqa: S106
+    "cxone": CredentialSecret(
         client_id="demo-cxone",
         client_secret="demo-cxone-secret",  # noqa: S106
         access_key_id="demo-access-key",

@@ -10,11 +10,14 @@ from relay.simulation.rules import Rules
 from relay.throttle.policy import PolicySnapshot, ZonePolicy, kept_defaults
 
 SUFFIXES = (".yaml", ".yml", ".json")
+MOST_CREDENTIALS = 100
 DEFAULTS = "defaults"  # stands for the default zones that the other policies leave in force
 
 
-def read_rules(references: Iterable[str]) -> Rules:
+def read_rules(references: Iterable[str], credentials: int = 1) -> Rules:
     """All policies together; of weights and priorities that contradict one another, the later file's hold.
+
+    ``credentials`` is how many the platform connection has.
 
     Raises:
         PolicyFaults: the faults of all of them.
@@ -29,6 +32,8 @@ def read_rules(references: Iterable[str]) -> Rules:
             found.append(_read(reference))
         except PolicyFaults as faults:
             sentences += faults.sentences
+    if not 1 <= credentials <= MOST_CREDENTIALS:
+        sentences.append(f"--credentials is {credentials}, but must lie between 1 and {MOST_CREDENTIALS}.")
     if sentences:
         raise PolicyFaults(sentences)
     weights = {client: weight for one in found for client, weight in one.weights.items()}
@@ -36,7 +41,7 @@ def read_rules(references: Iterable[str]) -> Rules:
     policies = [one.policy for one in found]
     if DEFAULTS in named:
         policies.append(PolicySnapshot(DEFAULTS, 0, _kept(policies)))
-    return Rules(tuple(policies), weights, priorities)
+    return Rules(tuple(policies), weights, priorities, credentials)
 
 
 def also_in_force(rules: Rules) -> str:

@@ -1,19 +1,17 @@
-"""May it come in, and under which limits? The channel, then the handshake zones, then the connection caps."""
+"""May it come in, and under which limits? A credential, then the handshake zones, then the connection caps."""
 
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import AsyncExitStack, asynccontextmanager
 
-from relay.gateway.authentication import Handshake, Identity
+from relay.platforms.credentials import CredentialsInUse
 from relay.protocol.denials import (
     LARGEST_SPREAD_SECONDS,
     Denial,
     Denied,
-    forbidden,
-    not_found,
-    scope_missing,
+    credential_needed,
     too_many,
     unavailable,
     varied,
@@ -38,14 +36,25 @@ NOBODY = ("", "", "")  # tenant, client and channel, before a token was read
 class Admission:
     """The zones and caps of one process, and who may pass them."""
 
-    def __init__(self, address_permits: int, address_burst: int, counters: Counters, sharing: Sharing) -> None:
+    def __init__(
+        self,
+        address_permits: int,
+        address_burst: int,
+        counters: Counters,
+        sharing: Sharing,
+        isolated: Callable[[], Collection[str]],
+    ) -> None:
         """Count in ``counters`` what is refused or must wait; ``sharing`` has what all processes limit together.
+
+        ``isolated`` tells which credentials platforms refused lately.
 
         The two figures limit handshakes a second from one address, before any token is looked at.
         """
         self.zones = Zones()
         self._counters = counters
         self._sharing = sharing
+        self._isolated = isolated
+        self._credentials = CredentialsInUse()
         self._connection_numbers = itertools.count(1)
         self._refusals = itertools.count()
         self._address_policy = ZonePolicy(
@@ -89,31 +98,49 @@ class Admission:
         Raises:
             Denied: a zone or cap is used up; nothing was charged or counted.
         """
-        policies = effective_policies(client, channel)
-        place = Place(self._scope_ids(client, channel, address))
+        async with AsyncExitStack() as stack:
+            place = await self._enter(stack, client, channel, address)
+            yield place
+
+    async def _enter(self, stack: AsyncExitStack, client: ClientRecord, channel: ChannelRecord, address: str) -> Place:
+        """Take a place with the credential that is used least. One that is full makes way for the next."""
+        ids = [credential.id for credential in channel.platform_connection.credentials]
+        refusal = None
+        for credential_id in self._credentials.least_used(ids, self._isolated()):
+            place = Place(self._scope_ids(client, channel, credential_id, address))
+            try:
+                return await stack.enter_async_context(self._entered(client, channel, place))
+            except NotLetIn as not_let_in:
+                refusal = not_let_in
+                if refusal.by is None or refusal.by.key.scope is not Scope.CREDENTIAL:
+                    break
+        raise Denied(self._denial(client, channel, refusal) if refusal else credential_needed())
+
+    @asynccontextmanager
+    async def _entered(self, client: ClientRecord, channel: ChannelRecord, place: Place) -> AsyncIterator[Place]:
+        policies = effective_policies(client, channel, place.scope_ids)
         zones = keyed_zones(policies, place.scope_ids, [Counted.HANDSHAKES])
         caps = keyed_zones(policies, place.scope_ids, [Counted.OPEN_CONNECTIONS])
-        try:
-            async with self._sharing.entering.entered(client.tenant_id, zones, caps, place.give_up) as wait_ns:
+        entering = self._sharing.entering.entered(client.tenant_id, zones, caps, place.give_up)
+        with self._credentials.used(place.credential_id):
+            async with entering as wait_ns:
                 if wait_ns:
                     await self._wait(client, channel, zones, wait_ns)
                 yield place
-        except NotLetIn as refusal:
-            raise Denied(self._denial(client, channel, refusal)) from None
 
     def limits(self, client: ClientRecord, channel: ChannelRecord, scope_ids: ScopeIds) -> SessionLimits:
         """The limiters that a connection is held to under the records as they are now."""
         now_ns = time.monotonic_ns()
-        keyed = keyed_zones(effective_policies(client, channel), scope_ids, FLOWING)
+        keyed = keyed_zones(effective_policies(client, channel, scope_ids), scope_ids, FLOWING)
         return SessionLimits.of(self._zone(client, channel, zone, now_ns) for zone in keyed)
 
-    def _scope_ids(self, client: ClientRecord, channel: ChannelRecord, address: str) -> ScopeIds:
+    def _scope_ids(self, client: ClientRecord, channel: ChannelRecord, credential_id: str, address: str) -> ScopeIds:
         return {
             Scope.ADDRESS: subscriber(address),
             Scope.CONNECTION: str(next(self._connection_numbers)),
             Scope.CLIENT: client.client_id,
             Scope.CHANNEL: channel.id,
-            Scope.CREDENTIAL: channel.platform_connection.id,
+            Scope.CREDENTIAL: credential_id,
             Scope.PLATFORM_CONNECTION: channel.platform_connection.id,
             Scope.TENANT: client.tenant_id,
         }
@@ -148,34 +175,11 @@ class Admission:
         return self._counters.throttle(ThrottleKey(client.tenant_id, client.client_id, channel.id, source))
 
 
-def effective_policies(client: ClientRecord, channel: ChannelRecord) -> list[PolicySnapshot]:
-    """All policies that hold a client on a channel: its own, its tenant's, the channel's, the platform connection's."""
-    return [*client.policies, *channel.policies, *channel.platform_connection.policies]
-
-
-def channel_for(client: ClientRecord, identity: Identity, handshake: Handshake) -> ChannelRecord:
-    """The channel that a handshake names.
-
-    Raises:
-        Denied: 404 where the client's tenant has none of that name, or the path names another tenant; 403 where
-            the client may not use it, its tenant is suspended, or the token lacks the channel's scope.
-    """
-    if handshake.tenant_slug and handshake.tenant_slug != client.tenant_slug:
-        raise Denied(not_found())
-    if not client.tenant_is_active:
-        detail = "This tenant is suspended. Its owner can ask the administrator why."
-        raise Denied(forbidden("tenant_suspended", detail))
-    channel = next((channel for channel in client.channels if channel.name == handshake.channel), None)
-    if channel is None:
-        if handshake.channel not in client.tenant_channels:
-            raise Denied(not_found())
-        detail = (
-            f'Client "{client.name}" may not use channel "{handshake.channel}". An owner can allow it on the client.'
-        )
-        raise Denied(forbidden("channel_forbidden", detail))
-    if channel.scope and channel.scope not in identity.scopes:
-        raise Denied(scope_missing(channel.scope, channel.name))
-    return channel
+def effective_policies(client: ClientRecord, channel: ChannelRecord, scope_ids: ScopeIds) -> list[PolicySnapshot]:
+    """All policies that hold a connection: of its client, tenant, channel, platform connection and credential."""
+    credential = channel.platform_connection.credential(scope_ids[Scope.CREDENTIAL])
+    of_credential = credential.policies if credential else ()
+    return [*client.policies, *channel.policies, *channel.platform_connection.policies, *of_credential]
 
 
 def _too_many(policy: ZonePolicy, wait_ns: int, spread_seconds: int) -> Denial:

@@ -5,8 +5,8 @@ from typing import Any, TypeAlias
 from channels.consumer import AsyncConsumer
 from django.conf import settings
 
-from relay.gateway.admission import channel_for
 from relay.gateway.authentication import Handshake, bearer_token
+from relay.gateway.channels import channel_for
 from relay.gateway.server import take_over_extension
 from relay.gateway.worker import Connection, Worker
 from relay.protocol.close_codes import CloseCode, close_reason
@@ -48,7 +48,7 @@ class RelayConsumer(AsyncConsumer):
             async with (
                 worker.here(identity),
                 worker.admission.admitted(client, channel, handshake.address) as place,
-                platform_link(worker.platform_tokens, channel, offers, spread) as link,
+                platform_link(worker.platform_tokens, channel, place.credential_id, offers, spread) as link,
             ):
                 limits = worker.admission.limits(client, channel, place.scope_ids)
                 session = Session(link, limits, Flow(*whose, channel.id, ""), worker.around)
@@ -58,7 +58,7 @@ class RelayConsumer(AsyncConsumer):
                     session.begin()
                     place.begin(lambda: session.close(CloseCode.CONNECTION_LIMIT, close_reason("connection_limit")))
                     worker.counters.handshakes[*whose, ACCEPTED] += 1
-                    with worker.connected(Connection(identity, client, channel.name, place.scope_ids, session)):
+                    with worker.connected(Connection(identity, client, channel.name, place, session)):
                         await session.ended()
                 finally:
                     session.tear_down()

@@ -10,14 +10,14 @@ from django.db import DatabaseError
 
 from relay.process.tasks import end_tasks
 from relay.store.announcements import EVERY_TENANT, changed_tenants
-from relay.store.client_records import RecordsMissing
+from relay.store.client_records import RecordsMissing, RecordsNewer
 from relay.store.pool import StoreUnavailable
 from relay.store.receipts import Receipts
 
 log = structlog.get_logger()
 FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.25, 5.0
 SHORTEST_PART = 0.5  # of a pause: relay processes that failed together try again apart
-UNAVAILABLE = (StoreUnavailable, RecordsMissing, DatabaseError, TimeoutError)
+UNAVAILABLE = (StoreUnavailable, RecordsMissing, RecordsNewer, DatabaseError, TimeoutError)
 Reload = Callable[[str], Awaitable[Mapping[str, int]]]  # of a tenant; returns the versions that are enforced
 
 

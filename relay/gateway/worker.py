@@ -13,7 +13,7 @@ from relay.gateway.policies import ClientKey, Policies
 from relay.process.resources import Resources
 from relay.process.watchdog import Watchdog
 from relay.protocol.close_codes import CloseCode, close_reason
-from relay.sharing.place import ScopeIds
+from relay.sharing.place import Place
 from relay.sharing.sharing import Sharing
 from relay.splicing.bounds import Bounds
 from relay.splicing.session import Session, Surroundings
@@ -29,7 +29,7 @@ class Connection:
     identity: Identity
     record: ClientRecord  # by which it was let in
     channel: str
-    scope_ids: ScopeIds
+    place: Place
     session: Session
 
 
@@ -48,7 +48,7 @@ class Worker:
         self.policies = Policies(self.redis, self.name, self)
         self.platform_tokens = PlatformTokens(self.http, self.counters.platform_faults)
         address_limit = settings.ADDRESS_HANDSHAKE_PERMITS, settings.ADDRESS_HANDSHAKE_BURST
-        self.admission = Admission(*address_limit, self.counters, self.sharing)
+        self.admission = Admission(*address_limit, self.counters, self.sharing, self.platform_tokens.isolated)
         self.resources = Resources(settings.MEMORY_LIMIT_BYTES)
         self.watchdog = Watchdog()
         self.connections: set[Connection] = set()
@@ -133,8 +133,10 @@ class Worker:
             connection.session.close(CloseCode.CHANNEL_FORBIDDEN, close_reason("channel_forbidden"))
         elif not channel.platform_connection.is_active:
             connection.session.close(CloseCode.PLATFORM_LOST, close_reason("platform_connection_paused"))
+        elif channel.platform_connection.credential(connection.place.credential_id) is None:
+            connection.session.close(CloseCode.PLATFORM_LOST, close_reason("platform_credential_withdrawn"))
         else:
-            connection.session.adopt(self.admission.limits(record, channel, connection.scope_ids))
+            connection.session.adopt(self.admission.limits(record, channel, connection.place.scope_ids))
 
 
 def _bounds() -> Bounds:

@@ -17,6 +17,11 @@ class Place:
     _close: Callable[[], None] | None = None
     _is_given_up: bool = False
 
+    @property
+    def credential_id(self) -> str:
+        """The credential that the connection logs in to its platform with."""
+        return self.scope_ids[Scope.CREDENTIAL]
+
     def begin(self, close: Callable[[], None]) -> None:
         """Have ``close`` called if the place is given to another; at once, if it was already."""
         self._close = close

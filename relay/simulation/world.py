@@ -11,8 +11,6 @@ from relay.simulation.connections import Connection
 from relay.simulation.events import ConnectionName, Event, Kind, Outcome, Result, went_on
 from relay.simulation.requests import Request
 from relay.simulation.rules import Limits, Rules
-from relay.throttle.cap import first_full
-from relay.throttle.verdict import Action
 
 
 class World:
@@ -63,7 +61,7 @@ class World:
         else:
             connection = self._open.get(name)
             if connection is None:  # it was open before the trace began
-                connection = self._connect(name)
+                connection = self._connect(name, self._limits.least_used()[0])
                 connection.begin()
             connection.receive(event)
 
@@ -76,36 +74,33 @@ class World:
 
     def _shake_hands(self, event: Event) -> None:
         name, now_ns = event.connection, self._agenda.now_ns
-        full = first_full(self._limits.caps(name))
-        if full is not None:
+        shaken = self._limits.shake_hands(name, now_ns)
+        if shaken.is_refused:
             self._gone.add(name)
-            self._tell(Outcome(event, Result.REFUSED, now_ns, full.source))
+            self._tell(Outcome(event, Result.REFUSED, now_ns, shaken.by))
             return
-        limiter = self._limits.handshakes(name, now_ns)
-        verdict = limiter.admit(now_ns)
-        if verdict.action is Action.REJECT:
-            self._gone.add(name)
-            self._tell(Outcome(event, Result.REFUSED, now_ns, limiter.decided_by.source))
-            return
-        connection = self._connect(name)
-        held_by = limiter.decided_by.source if verdict.wait_ns else None
+        connection = self._connect(name, shaken.credential)
 
         def accept() -> None:
-            self._tell(went_on(event, self._agenda.now_ns, held_by))
-            connection.begin(held_by)
+            self._tell(went_on(event, self._agenda.now_ns, shaken.by))
+            connection.begin(shaken.by)
 
-        if verdict.wait_ns:
-            self._agenda.plan(now_ns + verdict.wait_ns, accept)
+        if shaken.wait_ns:
+            self._agenda.plan(now_ns + shaken.wait_ns, accept)
         else:
             accept()
 
-    def _connect(self, name: ConnectionName) -> Connection:
-        limits, caps = self._limits.of_connection(name, self._agenda.now_ns), self._limits.caps(name)
-        connection = Connection(name, limits, caps, (self._agenda, self._lines, self._tell), self._ended)
+    def _connect(self, name: ConnectionName, credential: str) -> Connection:
+        limits = self._limits.of_connection(name, credential, self._agenda.now_ns)
+        self._limits.credentials.take(credential)
+
+        def ended(connection: Connection) -> None:
+            self._limits.credentials.give_back(credential)
+            if self._open.get(name) is connection:  # a zone closed it, the client did not
+                del self._open[name]
+                self._gone.add(name)
+
+        surroundings = self._agenda, self._lines, self._tell
+        connection = Connection(name, limits, self._limits.caps(name, credential), surroundings, ended)
         self._open[name] = connection
         return connection
-
-    def _ended(self, connection: Connection) -> None:
-        if self._open.get(connection.name) is connection:  # a zone closed it, the client did not
-            del self._open[connection.name]
-            self._gone.add(connection.name)

@@ -1,5 +1,6 @@
 """What the relay must know of a client, kept in Redis: written by tenants' actions, read at the handshake."""
 
+import itertools
 from collections.abc import Iterable
 from enum import StrEnum
 from urllib.parse import quote
@@ -14,7 +15,7 @@ from relay.throttle.fairness import Priority
 from relay.throttle.policy import PolicyRefused, PolicySnapshot
 
 Fields = dict[bytes | bytearray | memoryview | str | int | float, bytes | bytearray | memoryview | str | int | float]
-WRITTEN, FORM = "written", "1"  # a field beside the clients, and the form in which they are written
+WRITTEN, FORM = "written", "2"  # a field beside the clients, and the form in which they are written; forms count up
 
 
 class Platform(StrEnum):
@@ -24,8 +25,17 @@ class Platform(StrEnum):
     CXONE = "cxone"
 
 
+class CredentialRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What a relay logs in with at a platform. It stays encrypted."""
+
+    id: str
+    name: str
+    encrypted_secret: str
+    policies: tuple[PolicySnapshot, ...] = ()
+
+
 class PlatformConnectionRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A tenant's account on a platform, as the relay needs it; the credential stays encrypted."""
+    """A tenant's account on a platform, as the relay needs it, with the credentials that are switched on."""
 
     id: str
     name: str
@@ -34,9 +44,13 @@ class PlatformConnectionRecord(msgspec.Struct, frozen=True, kw_only=True):
     token_url: str  # CXone: the address of the OpenID discovery document
     socket_url: str  # a template: {tenant} is the tenant's id on the platform, {channel} the platform's channel
     platform_tenant: str
-    encrypted_credential: str
     ca_certificate: str  # PEM of a private authority, or empty for the system's
+    credentials: tuple[CredentialRecord, ...] = ()
     policies: tuple[PolicySnapshot, ...] = ()
+
+    def credential(self, credential_id: str) -> CredentialRecord | None:
+        """One of its credentials; none where it was switched off or deleted."""
+        return next((each for each in self.credentials if each.id == credential_id), None)
 
 
 class ChannelRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,11 +93,16 @@ class ClientRecord(msgspec.Struct, frozen=True, kw_only=True):
         policies = [*self.policies]
         for channel in self.channels:
             policies += [*channel.policies, *channel.platform_connection.policies]
+            policies += itertools.chain.from_iterable(each.policies for each in channel.platform_connection.credentials)
         return {policy.policy_id: policy.version for policy in policies if policy.version}
 
 
 class RecordsMissing(LookupError):
     """Redis holds no records of a tenant, or damaged ones: they must be built again from the database."""
+
+
+class RecordsNewer(LookupError):
+    """Records are in a form of a later release. They are left alone: processes that rewrite each other's never end."""
 
 
 def replace_records(tenant_id: str, records: Iterable[ClientRecord]) -> None:
@@ -104,7 +123,8 @@ async def load_record(redis_on_loop: redis.asyncio.Redis, tenant_id: str, client
     """Read one client's record; none where the tenant has no such client.
 
     Raises:
-        RecordsMissing: the tenant's records were never written, are of another version, or are damaged.
+        RecordsMissing: the tenant's records were never written, are in a former form, or are damaged.
+        RecordsNewer: they are in the form of a later release.
         StoreUnavailable: Redis did not answer.
     """
     try:
@@ -113,10 +133,15 @@ async def load_record(redis_on_loop: redis.asyncio.Redis, tenant_id: str, client
         raise RecordsMissing(tenant_id) from error
     form, encoded = fields
     if form != FORM:
-        raise RecordsMissing(tenant_id)
+        raise RecordsNewer(tenant_id) if _is_later(form) else RecordsMissing(tenant_id)
     if encoded is None:
         return None
     try:
         return msgspec.json.decode(encoded, type=ClientRecord)
     except (msgspec.DecodeError, PolicyRefused, RecursionError) as error:
         raise RecordsMissing(tenant_id) from error
+
+
+def _is_later(form: object) -> bool:
+    """Tell whether it is a form that this release does not know yet."""
+    return isinstance(form, str) and form.isascii() and form.isdecimal() and (len(form), form) > (len(FORM), FORM)

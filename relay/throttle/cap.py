@@ -27,8 +27,3 @@ class Cap:
     def give_back(self) -> None:
         """Count one less as open."""
         self.taken -= 1
-
-
-def first_full(caps: list[Cap]) -> Cap | None:
-    """The first of ``caps`` that has no room, or none: then all of them can be taken."""
-    return next((cap for cap in caps if cap.is_full), None)

@@ -1,32 +1,34 @@
 """Opens a client's link: a token for the platform, the platform's socket, and once more with a new token if refused."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import structlog
 
 from relay.platforms.answers import Refusal, refusal_of
-from relay.protocol.denials import Denied, unavailable
+from relay.protocol.denials import Denied, credential_needed, unavailable
 from relay.store.client_records import ChannelRecord
 from relay.upstream.link import Link, LinkFailed, LinkRefused, LinkTarget, open_link
 from relay.upstream.refusals import denial_of_link, denial_of_token
 from relay.upstream.tls import CertificateUnusable, tls_context
-from relay.upstream.token_requests import TokenUnavailable
+from relay.upstream.token_requests import Source, TokenUnavailable
 from relay.upstream.tokens import PlatformTokens
 
 log = structlog.get_logger()
 PAUSED_RETRY_SECONDS = 30
+ISOLATING = (Refusal.CREDENTIAL, Refusal.NOT_SENT)
 
 
 @asynccontextmanager
 async def platform_link(
-    tokens: PlatformTokens, channel: ChannelRecord, offers: LinkTarget, spread_seconds: int
+    tokens: PlatformTokens, channel: ChannelRecord, credential_id: str, offers: LinkTarget, spread_seconds: int
 ) -> AsyncIterator[Link]:
     """A socket to the channel's platform, aborted at the end if it is still open.
 
     Args:
         tokens: where the platform's token comes from.
         channel: what the client connects to.
+        credential_id: which credential of the platform connection was chosen.
         offers: what the client offered; its address and authorization are filled in here.
         spread_seconds: varies Retry-After.
 
@@ -37,13 +39,19 @@ async def platform_link(
     if not connection.is_active:
         detail = "The platform connection of this channel is switched off. An owner can switch it on."
         raise Denied(unavailable("platform_connection_paused", detail, PAUSED_RETRY_SECONDS + spread_seconds))
+    credential = connection.credential(credential_id)
+    if credential is None:
+        raise Denied(credential_needed())
+    names = {"platform_connection": connection.name, "credential": credential.name}
     try:
-        link = await _open(tokens, channel, offers)
+        link = await _open(tokens, channel, Source.of(connection, credential), offers)
     except (LinkRefused, LinkFailed) as error:
-        log.warning("platform_link_failed", platform_connection=connection.name, error=str(error))
+        log.warning("platform_link_failed", **names, error=str(error))
         raise Denied(denial_of_link(error, spread_seconds)) from error
     except TokenUnavailable as error:
-        log.warning("platform_token_unavailable", platform_connection=connection.name, error=str(error))
+        if error.refusal in ISOLATING:
+            tokens.isolate(credential_id)
+        log.warning("platform_token_unavailable", **names, error=str(error))
         raise Denied(denial_of_token(error, spread_seconds)) from error
     try:
         yield link
@@ -51,16 +59,29 @@ async def platform_link(
         link.transport.abort()
 
 
-async def _open(tokens: PlatformTokens, channel: ChannelRecord, offers: LinkTarget) -> Link:
-    connection = channel.platform_connection
-    token = await tokens.token_for(connection)
+async def _open(tokens: PlatformTokens, channel: ChannelRecord, source: Source, offers: LinkTarget) -> Link:
+    token = await tokens.token_for(source)
+    with suppress(_TokenRefused):
+        return await _open_with(token, tokens, channel, offers)
+    tokens.forget(source, token)  # it may have been revoked: a new one decides
+    try:
+        return await _open_with(await tokens.token_for(source), tokens, channel, offers)
+    except _TokenRefused:
+        tokens.isolate(source.credential_id)
+        raise
+
+
+class _TokenRefused(LinkRefused):
+    """The platform did not accept the token."""
+
+
+async def _open_with(token: str, tokens: PlatformTokens, channel: ChannelRecord, offers: LinkTarget) -> Link:
     try:
         return await open_link(_target(channel, offers, token), tokens.resolver)
     except LinkRefused as error:
-        if refusal_of(error.status) is not Refusal.CREDENTIAL:
-            raise
-    tokens.forget(connection, token)  # it may have been revoked: a new one decides
-    return await open_link(_target(channel, offers, await tokens.token_for(connection)), tokens.resolver)
+        if refusal_of(error.status) is Refusal.CREDENTIAL:
+            raise _TokenRefused(error.status, error.headers) from error
+        raise
 
 
 def _target(channel: ChannelRecord, offers: LinkTarget, token: str) -> LinkTarget:

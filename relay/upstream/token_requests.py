@@ -18,7 +18,7 @@ from relay.platforms.answers import (
     refusal_of,
 )
 from relay.platforms.tokens import read_token, retry_after_seconds
-from relay.store.client_records import Platform, PlatformConnectionRecord
+from relay.store.client_records import CredentialRecord, Platform, PlatformConnectionRecord
 from relay.upstream.platform_http import PlatformHttp
 from relay.upstream.resolver import NoAddress, Resolver
 from relay.upstream.tls import CertificateUnusable, tls_context
@@ -27,6 +27,29 @@ from tenants.encryption import CredentialUnusable, decrypt_credential
 REQUEST_SECONDS = 10.0
 LARGEST_ANSWER_BYTES = 1024 * 1024
 LONGEST_ERROR_WORD = 64  # it goes into the log and to the client
+
+
+class Source(msgspec.Struct, frozen=True):
+    """All that a token depends on: what was kept or refused by another source says nothing."""
+
+    credential_id: str
+    platform: Platform
+    token_url: str
+    socket_url: str  # a token must not go where its credential was not entered for
+    encrypted_secret: str
+    ca_certificate: str
+
+    @classmethod
+    def of(cls, connection: PlatformConnectionRecord, credential: CredentialRecord) -> "Source":
+        """Where the tokens of a credential come from."""
+        return cls(
+            credential.id,
+            connection.platform,
+            connection.token_url,
+            connection.socket_url,
+            credential.encrypted_secret,
+            connection.ca_certificate,
+        )
 
 
 class TokenUnavailable(Exception):
@@ -38,9 +61,7 @@ class TokenUnavailable(Exception):
         self.retry_after_seconds = retry_after_seconds
 
 
-async def request_token(
-    http: aiohttp.ClientSession, resolver: Resolver, connection: PlatformConnectionRecord
-) -> PlatformToken:
+async def request_token(http: aiohttp.ClientSession, resolver: Resolver, source: Source) -> PlatformToken:
     """A new token of the platform, asked for at addresses that ``resolver`` allows.
 
     Raises:
@@ -48,7 +69,7 @@ async def request_token(
     """
     try:
         async with asyncio.timeout(REQUEST_SECONDS):
-            return await _request(http, resolver, connection)
+            return await _request(http, resolver, source)
     except CredentialIncomplete as error:
         raise TokenUnavailable(str(error), refusal=Refusal.CREDENTIAL) from error
     except CredentialUnusable as error:
@@ -62,17 +83,15 @@ async def request_token(
         raise TokenUnavailable(why, refusal=Refusal.UNAVAILABLE) from error
 
 
-async def _request(
-    http: aiohttp.ClientSession, resolver: Resolver, connection: PlatformConnectionRecord
-) -> PlatformToken:
-    leads_to = connection.token_url, connection.socket_url
-    credential = msgspec.structs.asdict(decrypt_credential(connection.encrypted_credential, leads_to))
-    platform = PlatformHttp(http, resolver, tls_context(connection.ca_certificate))
-    if connection.platform is Platform.CXONE:
-        document = await _read(await platform.get(connection.token_url))
-        request = cxone.token_request(cxone.token_endpoint(document, connection.token_url), credential)
+async def _request(http: aiohttp.ClientSession, resolver: Resolver, source: Source) -> PlatformToken:
+    leads_to = source.token_url, source.socket_url
+    credential = msgspec.structs.asdict(decrypt_credential(source.encrypted_secret, leads_to))
+    platform = PlatformHttp(http, resolver, tls_context(source.ca_certificate))
+    if source.platform is Platform.CXONE:
+        document = await _read(await platform.get(source.token_url))
+        request = cxone.token_request(cxone.token_endpoint(document, source.token_url), credential)
     else:
-        request = genesys.token_request(connection.token_url, credential)
+        request = genesys.token_request(source.token_url, credential)
     return read_token(await _read(await platform.post(request)))
 
 

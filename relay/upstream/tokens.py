@@ -7,49 +7,25 @@ token_requests.py's.
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 
 import aiohttp
 import structlog
 
-from relay.store.client_records import Platform, PlatformConnectionRecord
 from relay.telemetry.counters import PlatformFaults
 from relay.upstream.faults import Phase, count_fault
 from relay.upstream.resolver import Resolver
-from relay.upstream.token_requests import TokenUnavailable, request_token
+from relay.upstream.token_requests import Source, TokenUnavailable, request_token
 
 USED_PART_OF_LIFE = 0.8  # the next handshake after that begins to renew it
 LARGEST_EARLINESS = 0.1  # of the life, at random: relay processes that got their tokens together renew them apart
 AFTER_FAILURE_SECONDS = 1.0  # a refused request is not repeated at once by the next handshake
 MOST_DOUBLINGS = 6  # of the pause between attempts to renew a token that lives: a minute, or a half more at random
-MOST_TOKENS = 4096  # of which the least recently used goes: those of deleted platform connections, first of all
+ISOLATED_SECONDS = 30.0  # a credential that the platform refused gets no connection, where there is another
+MOST_TOKENS = 4096  # of which the least recently used goes: those of deleted credentials, first of all
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """All that a token depends on: what was kept or refused by another source says nothing."""
-
-    connection_id: str
-    platform: Platform
-    token_url: str
-    socket_url: str  # a token must not go where its credential was not entered for
-    encrypted_credential: str
-    ca_certificate: str
-
-    @classmethod
-    def of(cls, connection: PlatformConnectionRecord) -> "Source":
-        """Where the tokens of a platform connection come from."""
-        return cls(
-            connection.id,
-            connection.platform,
-            connection.token_url,
-            connection.socket_url,
-            connection.encrypted_credential,
-            connection.ca_certificate,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +51,13 @@ def http_session() -> aiohttp.ClientSession:
 
 @dataclass(slots=True)
 class PlatformTokens:
-    """One token for each platform connection.
+    """One token for each credential.
 
     Attributes:
         http: what platforms are asked with.
         faults: where it is counted what goes wrong.
         now: the monotonic clock, in seconds.
-        most: of how many platform connections tokens, and refusals, are kept.
+        most: of how many credentials tokens, and refusals, are kept.
         resolver: says to which addresses tokens' requests go, and links too.
     """
 
@@ -92,32 +68,45 @@ class PlatformTokens:
     resolver: Resolver = field(init=False)
     _kept: dict[str, _Kept] = field(default_factory=dict)
     _failed: dict[str, _Failed] = field(default_factory=dict)
+    _isolated: dict[str, float] = field(default_factory=dict)
     _asking: dict[Source, asyncio.Task[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Know no address yet."""
         self.resolver = Resolver(faults=self.faults)
 
-    async def token_for(self, connection: PlatformConnectionRecord) -> str:
+    async def token_for(self, source: Source) -> str:
         """A token that still lives. Where it ends soon, its successor is asked for and not waited for.
 
         Raises:
             TokenUnavailable: the platform refused, could not be reached, or answered with no token.
         """
-        source, now = Source.of(connection), self.now()
-        kept = self._kept.get(connection.id)
+        now = self.now()
+        kept = self._kept.get(source.credential_id)
         if kept is None or kept.source != source or now >= kept.ends_at:
-            return await self._new_token(connection, source, now)
-        self._kept[connection.id] = self._kept.pop(connection.id)  # used last
+            return await self._new_token(source, now)
+        self._kept[source.credential_id] = self._kept.pop(source.credential_id)  # used last
         if now >= kept.renew_at:
-            self._task(connection, source)
+            self._task(source)
         return kept.token
 
-    def forget(self, connection: PlatformConnectionRecord, token: str) -> None:
+    def forget(self, source: Source, token: str) -> None:
         """Ask anew next time: the platform refused ``token``."""
-        kept = self._kept.get(connection.id)
+        kept = self._kept.get(source.credential_id)
         if kept is not None and kept.token == token:
-            del self._kept[connection.id]
+            del self._kept[source.credential_id]
+
+    def isolate(self, credential_id: str) -> None:
+        """Keep connections from a credential for a while: the platform refused it."""
+        self._isolated.pop(credential_id, None)
+        self._isolated[credential_id] = self.now() + ISOLATED_SECONDS
+        self._make_room()
+
+    def isolated(self) -> Collection[str]:
+        """Ids of the credentials that the platform refused lately."""
+        while self._isolated and next(iter(self._isolated.values())) <= self.now():
+            del self._isolated[next(iter(self._isolated))]  # the one that was refused longest ago
+        return self._isolated.keys()
 
     async def aclose(self) -> None:
         """Cancel the requests under way."""
@@ -127,17 +116,17 @@ class PlatformTokens:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.resolver.aclose()
 
-    async def _new_token(self, connection: PlatformConnectionRecord, source: Source, now: float) -> str:
-        failed = self._failed.get(connection.id)
+    async def _new_token(self, source: Source, now: float) -> str:
+        failed = self._failed.get(source.credential_id)
         if failed is not None and failed.source == source and now < failed.until:
             raise failed.error
-        return await asyncio.shield(self._task(connection, source))
+        return await asyncio.shield(self._task(source))
 
-    def _task(self, connection: PlatformConnectionRecord, source: Source) -> asyncio.Task[str]:
+    def _task(self, source: Source) -> asyncio.Task[str]:
         """The request under way, begun if there is none. It ends within its own time, whoever waits for it."""
         task = self._asking.get(source)
         if task is None:
-            task = asyncio.create_task(self._ask(connection, source), name=f"platform token of {connection.id}")
+            task = asyncio.create_task(self._ask(source), name=f"platform token of {source.credential_id}")
             self._asking[source] = task
             task.add_done_callback(lambda ended: self._ended(source, ended))
         return task
@@ -146,41 +135,41 @@ class PlatformTokens:
         del self._asking[source]
         error = None if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, TokenUnavailable):
-            log.error("platform_token_request_failed", platform_connection=source.connection_id, exc_info=error)
+            log.error("platform_token_request_failed", credential=source.credential_id, exc_info=error)
             self._note_failure(source, error, None)
 
-    async def _ask(self, connection: PlatformConnectionRecord, source: Source) -> str:
+    async def _ask(self, source: Source) -> str:
         try:
-            token = await request_token(self.http, self.resolver, connection)
+            token = await request_token(self.http, self.resolver, source)
         except TokenUnavailable as error:
             count_fault(self.faults, error, Phase.TOKEN)
             until = self.now() + (error.retry_after_seconds or AFTER_FAILURE_SECONDS)
-            self._failed.pop(connection.id, None)
-            self._failed[connection.id] = _Failed(source, error, until)
+            self._failed.pop(source.credential_id, None)
+            self._failed[source.credential_id] = _Failed(source, error, until)
             self._make_room()
             self._note_failure(source, error, error.retry_after_seconds)
             raise
         now, life_seconds = self.now(), token.life_seconds
         used_part = USED_PART_OF_LIFE - random.uniform(0, LARGEST_EARLINESS)
-        self._kept.pop(connection.id, None)
-        self._kept[connection.id] = _Kept(source, token.value, now + life_seconds * used_part, now + life_seconds)
-        self._failed.pop(connection.id, None)
+        renew_at, ends_at = now + life_seconds * used_part, now + life_seconds
+        self._kept.pop(source.credential_id, None)
+        self._kept[source.credential_id] = _Kept(source, token.value, renew_at, ends_at)
+        self._failed.pop(source.credential_id, None)
         self._make_room()
         return token.value
 
     def _note_failure(self, source: Source, why: object, asked_seconds: float | None) -> None:
         """Leave the platform alone for a while, where the former token still lives."""
-        kept = self._kept.get(source.connection_id)
+        kept = self._kept.get(source.credential_id)
         if kept is None or kept.source != source or self.now() >= kept.ends_at:
             return
-        log.warning("platform_token_not_renewed", platform_connection=source.connection_id, error=str(why))
+        log.warning("platform_token_not_renewed", credential=source.credential_id, error=str(why))
         pause = max(AFTER_FAILURE_SECONDS * 2**kept.failures, asked_seconds or 0) * random.uniform(1, 1.5)
         failures = min(kept.failures + 1, MOST_DOUBLINGS)
-        self._kept[source.connection_id] = replace(kept, renew_at=self.now() + pause, failures=failures)
+        self._kept[source.credential_id] = replace(kept, renew_at=self.now() + pause, failures=failures)
 
     def _make_room(self) -> None:
         """Evict what was used longest ago."""
-        if len(self._kept) > self.most:
-            del self._kept[next(iter(self._kept))]
-        if len(self._failed) > self.most:
-            del self._failed[next(iter(self._failed))]
+        for table in (self._kept, self._failed, self._isolated):
+            if len(table) > self.most:
+                del table[next(iter(table))]

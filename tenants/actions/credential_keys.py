@@ -8,7 +8,7 @@ from django.db import transaction
 
 from tenants.actions.audit import AuditEvent, record
 from tenants.encryption import CredentialUnreadable, encrypt_anew, is_under_first_key
-from tenants.models.platform_connections import PlatformConnection, PlatformConnectionQuerySet
+from tenants.models.platform_credentials import PlatformCredential
 from tenants.models.tenants import Tenant
 from tenants.snapshots import publish_on_commit
 
@@ -26,7 +26,7 @@ class Rotated:
 
 def count_credentials() -> int:
     """How many are stored."""
-    return _stored().count()
+    return PlatformCredential.objects.count()
 
 
 def rotate_credentials(batch: int = BATCH) -> Iterator[Rotated]:
@@ -35,7 +35,7 @@ def rotate_credentials(batch: int = BATCH) -> Iterator[Rotated]:
     Each batch is a transaction of its own: whatever ends this, what was yielded is done, and the next call skips it.
     """
     for tenant in Tenant.objects.order_by("pk"):
-        ids = list(_stored().filter(tenant=tenant).order_by("pk").values_list("pk", flat=True))
+        ids = list(PlatformCredential.objects.filter(tenant=tenant).order_by("pk").values_list("pk", flat=True))
         for start in range(0, len(ids), batch):
             yield _rotate(tenant, ids[start : start + batch])
 
@@ -43,23 +43,19 @@ def rotate_credentials(batch: int = BATCH) -> Iterator[Rotated]:
 @transaction.atomic
 def _rotate(tenant: Tenant, ids: list[UUID]) -> Rotated:
     done, unreadable = 0, []
-    rows = list(_stored().filter(pk__in=ids).select_for_update(of=("self",)))
-    for row in rows:
-        if is_under_first_key(row.encrypted_credential):
+    rows = PlatformCredential.objects.filter(pk__in=ids).select_related("platform_connection")
+    for row in rows.select_for_update(of=("self",)):
+        if is_under_first_key(row.encrypted_secret):
             continue
         try:
-            row.encrypted_credential = encrypt_anew(row.encrypted_credential)
+            row.encrypted_secret = encrypt_anew(row.encrypted_secret)
         except CredentialUnreadable:
-            unreadable.append(f"{tenant}: {row}")
+            unreadable.append(f"{tenant}: {row.full_name}")
             continue
-        row.save(update_fields=["encrypted_credential"])
+        row.save(update_fields=["encrypted_secret"])
         done += 1
     if done:
         changes = {"credentials": ("", f"{done} encrypted under the first key")}
         record(AuditEvent.CREDENTIALS_ENCRYPTED_ANEW, tenant, None, tenant_id=tenant.pk, changes=changes)
         publish_on_commit(tenant.pk)
     return Rotated(len(ids), done, tuple(unreadable))
-
-
-def _stored() -> PlatformConnectionQuerySet:
-    return PlatformConnection.objects.exclude(encrypted_credential="")

@@ -8,13 +8,16 @@ from django.db import transaction
 
 from tenants.actions.audit import AuditEvent, record
 from tenants.actions.changes import change_fields, locked, refuse_other_fields
-from tenants.encryption import CredentialUnusable, PlatformCredential, encrypt_credential
+from tenants.actions.platform_credentials import create_credential, set_secret
+from tenants.encryption import CredentialSecret
 from tenants.models.members import User
 from tenants.models.platform_connections import PlatformConnection
 from tenants.models.policies import ThrottlePolicy
 from tenants.models.tenants import Tenant
 from tenants.snapshots import publish_on_commit
 
+FIRST = "Main"  # the name of a credential that nobody named
+SEVERAL = "This platform connection has several credentials. Enter the secret on the page of the one that it is for."
 IN_USE = "Channels lead through this platform connection. Point them elsewhere or delete them first."
 
 
@@ -37,7 +40,7 @@ def create_platform_connection(
     tenant: Tenant,
     *,
     acting_user: User,
-    credential: PlatformCredential | None = None,
+    credential: CredentialSecret | None = None,
     **values: Unpack[PlatformConnectionFields],
 ) -> PlatformConnection:
     """Make a platform connection, with or without its credential yet.
@@ -47,9 +50,8 @@ def create_platform_connection(
     """
     connection = PlatformConnection(tenant=tenant)
     change_fields(connection, values)
-    if credential:
-        _store(connection, credential)
-    return _told(AuditEvent.PLATFORM_CONNECTION_CREATED, connection, acting_user, {})
+    _told(AuditEvent.PLATFORM_CONNECTION_CREATED, connection, acting_user, {})
+    return set_credential(connection, credential, acting_user=acting_user) if credential else connection
 
 
 @transaction.atomic
@@ -58,7 +60,7 @@ def change_platform_connection(
     values: Mapping[str, object],
     *,
     acting_user: User,
-    credential: PlatformCredential | None = None,
+    credential: CredentialSecret | None = None,
 ) -> PlatformConnection:
     """Change where a platform connection leads, whether it is used, and its limits, within a second.
 
@@ -73,7 +75,7 @@ def change_platform_connection(
     before = connection.credential_state
     changes = change_fields(connection, values)
     if credential:
-        changes |= _store(connection, credential)
+        set_credential(connection, credential, acting_user=acting_user)
     elif connection.credential_state != before:
         changes["credential"] = (before, connection.credential_state)
     return _told(AuditEvent.PLATFORM_CONNECTION_CHANGED, connection, acting_user, changes)
@@ -81,16 +83,21 @@ def change_platform_connection(
 
 @transaction.atomic
 def set_credential(
-    connection: PlatformConnection, credential: PlatformCredential, *, acting_user: User
+    connection: PlatformConnection, credential: CredentialSecret, *, acting_user: User
 ) -> PlatformConnection:
-    """Store another credential, encrypted and bound to the present hosts; the former one is gone.
+    """Enter the one credential of a platform connection: its first, or another secret of the one that is there.
 
     Raises:
-        ValidationError: it is longer than any platform's, or the platform connection leads nowhere.
+        ValidationError: it has several, or the secret makes no sense.
     """
-    connection = locked(PlatformConnection.objects, connection)
-    changes = _store(connection, credential)
-    return _told(AuditEvent.CREDENTIAL_SET, connection, acting_user, changes)
+    several = list(connection.credentials.all())
+    if len(several) > 1:
+        raise ValidationError(SEVERAL)
+    if several:
+        set_secret(several[0], credential, acting_user=acting_user)
+    else:
+        create_credential(connection, credential, acting_user=acting_user, name=FIRST)
+    return connection
 
 
 @transaction.atomic
@@ -105,16 +112,6 @@ def delete_platform_connection(connection: PlatformConnection, *, acting_user: U
         raise ValidationError(IN_USE)
     _told(AuditEvent.PLATFORM_CONNECTION_DELETED, connection, acting_user, {"name": (connection.name, "")})
     connection.delete()
-
-
-def _store(connection: PlatformConnection, credential: PlatformCredential) -> dict[str, tuple[str, str]]:
-    """Store a credential, and say so without its secret."""
-    try:
-        connection.encrypted_credential = encrypt_credential(credential, connection.leads_to)
-    except CredentialUnusable as refusal:
-        raise ValidationError(str(refusal)) from refusal
-    connection.save()
-    return {"credential": ("", f"client id {credential.client_id}")}
 
 
 def _told(

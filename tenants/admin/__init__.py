@@ -4,6 +4,7 @@ from tenants.admin.clients import ClientPages as ClientPages
 from tenants.admin.members import MemberPages as MemberPages
 from tenants.admin.people import PersonPages as PersonPages
 from tenants.admin.platform_connections import PlatformConnectionPages as PlatformConnectionPages
+from tenants.admin.platform_credentials import PlatformCredentialPages as PlatformCredentialPages
 from tenants.admin.policies import PolicyPages as PolicyPages
 from tenants.admin.tenants import TenantPages as TenantPages
 from tenants.admin.versions import VersionPages as VersionPages

@@ -77,4 +77,9 @@ def shared_limits(tenant: Tenant) -> str:
 def _names(tenant: Tenant) -> dict[str, str]:
     """What people call those whose traffic a shared limit adds up, by the id in its key."""
     named = (tenant, *tenant.channels.all(), *tenant.platform_connections.all())
-    return {str(one.pk): one.name for one in named} | {one.client_id: one.name for one in tenant.clients.all()}
+    credentials = tenant.platform_credentials.select_related("platform_connection")
+    return (
+        {str(one.pk): one.name for one in named}
+        | {str(one.pk): one.full_name for one in credentials}
+        | {one.client_id: one.name for one in tenant.clients.all()}
+    )

@@ -3,6 +3,7 @@ from tenants.models.clients import OAuthClient as OAuthClient
 from tenants.models.members import Member as Member
 from tenants.models.members import User as User
 from tenants.models.platform_connections import PlatformConnection as PlatformConnection
+from tenants.models.platform_credentials import PlatformCredential as PlatformCredential
 from tenants.models.policies import PolicyVersion as PolicyVersion
 from tenants.models.policies import ThrottlePolicy as ThrottlePolicy
 from tenants.models.tenants import Tenant as Tenant

@@ -1,8 +1,7 @@
-"""A tenant's account on a contact-center platform: where it is, and its credential, which is never shown again."""
+"""A tenant's account on a contact-center platform, and where that is. Its credentials are rows of their own."""
 
 import ssl
 import uuid
-from enum import StrEnum
 from typing import ClassVar
 
 from django.conf import settings
@@ -12,7 +11,7 @@ from django.db import models
 from relay.platforms.addresses import HTTP, WEBSOCKET, AddressRefused, Schemes
 from relay.platforms.templates import filled, refuse_other_braces
 from relay.store.client_records import Platform
-from tenants.encryption import CredentialUnreadable, CredentialUnusable, decrypt_credential
+from tenants.models.platform_credentials import CredentialState, PlatformCredential
 from tenants.models.visibility import OwnedQuerySet, refuse_other_tenants
 
 # Genesys' regions by their domain: relay/platforms builds hosts such as login.<domain> from it.
@@ -75,15 +74,6 @@ def validate_socket_template(template: str) -> None:
         raise ValidationError("Write {channel} where the platform's channel belongs.")
 
 
-class CredentialState(StrEnum):
-    """What can be told of a credential without showing it."""
-
-    STORED = "Stored, encrypted"
-    MISSING = "Missing"
-    BOUND_ELSEWHERE = "Enter anew: the address changed"
-    UNREADABLE = "Enter anew: no key opens it"
-
-
 class PlatformConnectionQuerySet(OwnedQuerySet["PlatformConnection"]):
     """Questions about platform connections."""
 
@@ -124,7 +114,6 @@ class PlatformConnection(models.Model):
     platform_tenant = models.CharField(
         max_length=100, blank=True, help_text="The tenant's id on CXone: it stands in the address of its sockets."
     )
-    encrypted_credential = models.TextField(blank=True, editable=False)
     ca_certificate = models.TextField(
         "CA certificate",
         blank=True,
@@ -188,17 +177,16 @@ class PlatformConnection(models.Model):
         return self.effective_token_url, self.effective_socket_url
 
     @property
+    def used_credentials(self) -> list[PlatformCredential]:
+        """The credentials that are switched on."""
+        return [credential for credential in self.credentials.all() if credential.is_active]
+
+    @property
     def credential_state(self) -> CredentialState:
-        """Whether the credential can be sent, as a relay would decide."""
-        if not self.encrypted_credential:
-            return CredentialState.MISSING
-        try:
-            decrypt_credential(self.encrypted_credential, self.leads_to)
-        except CredentialUnreadable:
-            return CredentialState.UNREADABLE
-        except CredentialUnusable:
-            return CredentialState.BOUND_ELSEWHERE
-        return CredentialState.STORED
+        """What is to be told of the credentials that are switched on: what is wrong with one, if anything is."""
+        states = [credential.state for credential in self.used_credentials]
+        wrong = [state for state in states if state is not CredentialState.STORED]
+        return wrong[0] if wrong else CredentialState.STORED if states else CredentialState.MISSING
 
     @property
     def effective_token_url(self) -> str:

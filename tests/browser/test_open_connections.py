@@ -53,7 +53,9 @@ def flooding(policy, simulator):
         name="orders",
         platform_connection__token_url=f"{simulator.url}/oauth/token",
         platform_connection__socket_url=simulator.ws_url + "/v2/websocket/{channel}",
-        platform_connection__encrypted_credential=records.platform_connection(simulator.url).encrypted_credential,
+        platform_connection__credential__encrypted_secret=records.platform_connection(simulator.url)
+        .credentials[0]
+        .encrypted_secret,
     )
     ClientFactory.create(tenant=policy.tenant, throttle_policy=policy).channels.add(channel)
     publish_records(policy.tenant_id)

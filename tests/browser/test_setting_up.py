@@ -4,7 +4,8 @@ import pytest
 from playwright.sync_api import Error, expect
 
 from tenants.models.channels import Channel
-from tenants.models.platform_connections import CredentialState, PlatformConnection
+from tenants.models.platform_connections import PlatformConnection
+from tenants.models.platform_credentials import CredentialState
 from tenants.models.tenants import Tenant
 from tests.browser.addresses import form_for, list_of, page_of
 from tests.browser.forms import field, save

@@ -38,7 +38,7 @@ def test_the_first_page_counts(pages):
 
 
 def test_what_waits_for_somebody_is_told_with_its_page(pages, acme):
-    connection = PlatformConnectionFactory.create(tenant=acme, name="CXone", encrypted_credential="")
+    connection = PlatformConnectionFactory.create(tenant=acme, name="CXone", credential=None)
     draft = DraftFactory.create(policy__tenant=acme, policy__name="Web chat", number=2)
 
     waiting = {thing["sentence"]: thing["address"] for thing in pages.get(FIRST_PAGE).context["waiting"]}
@@ -70,7 +70,7 @@ def test_the_sidebar_leads_to_pages_that_are_there(pages):
     groups = pages.get(FIRST_PAGE).context["sidebar_navigation"]
 
     links = [entry["link"] for group in groups for entry in group["items"]]
-    assert len(links) == 17
+    assert len(links) == 18
     assert {pages.get(str(link)).status_code for link in links} == {200}
 
 

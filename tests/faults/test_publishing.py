@@ -72,9 +72,9 @@ def made(root, platform_of, faults_redis_url):
         name="orders",
         platform_connection__token_url=f"http://127.0.0.1:{platform}/oauth/token",
         platform_connection__socket_url=f"ws://127.0.0.1:{platform}/v2/websocket/{{channel}}",
-        platform_connection__encrypted_credential=records.platform_connection(
-            f"http://127.0.0.1:{platform}"
-        ).encrypted_credential,
+        platform_connection__credential__encrypted_secret=records.platform_connection(f"http://127.0.0.1:{platform}")
+        .credentials[0]
+        .encrypted_secret,
     )
     ClientFactory.create(tenant=policy.tenant, throttle_policy=policy).channels.add(channel)
     draft = set_zones(create_draft(policy, acting_user=root), [FLOWING, ROOM], acting_user=root)

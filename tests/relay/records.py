@@ -11,11 +11,11 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from relay.gateway.authentication import ALGORITHM, AUDIENCE, TOKEN_TYPE
-from relay.store.client_records import ChannelRecord, ClientRecord, Platform, PlatformConnectionRecord
+from relay.store.client_records import ChannelRecord, ClientRecord, CredentialRecord, Platform, PlatformConnectionRecord
 from relay.throttle.policy import SECOND_NS, PolicySnapshot, ZonePolicy
-from tenants.encryption import CredentialUnusable, PlatformCredential, encrypt_credential
+from tenants.encryption import CredentialSecret, CredentialUnusable, encrypt_credential
 
-CREDENTIAL = PlatformCredential(client_id="demo-genesys", client_secret="demo-genesys-secret")  # noqa: S106
+CREDENTIAL = CredentialSecret(client_id="demo-genesys", client_secret="demo-genesys-secret")  # noqa: S106
 CHANNELS = ("echo", "orders", "push")  # the simulator behaves by these names
 TOKEN_LIFE_SECONDS = 600
 
@@ -43,23 +43,23 @@ def platform_connection(platform_url: str, **changes: object) -> PlatformConnect
         "token_url": f"{platform_url}/oauth/token",
         "socket_url": f"ws{platform_url.removeprefix('http')}/v2/websocket/{{channel}}",
         "platform_tenant": "",
-        "encrypted_credential": "",
         "ca_certificate": "",
     }
     connection = PlatformConnectionRecord(**(fields | changes))
-    return connection if "encrypted_credential" in changes else with_credential(connection, CREDENTIAL)
+    return connection if "credentials" in changes else with_credential(connection, CREDENTIAL)
 
 
 def leading_to(connection: PlatformConnectionRecord, **addresses: str) -> PlatformConnectionRecord:
     """The same account at other addresses, for which its credential was entered anew."""
-    return with_credential(msgspec.structs.replace(connection, encrypted_credential="", **addresses), CREDENTIAL)
+    return with_credential(msgspec.structs.replace(connection, credentials=(), **addresses), CREDENTIAL)
 
 
-def with_credential(connection: PlatformConnectionRecord, credential: PlatformCredential) -> PlatformConnectionRecord:
+def with_credential(connection: PlatformConnectionRecord, credential: CredentialSecret) -> PlatformConnectionRecord:
     """The same account with a credential that was entered for where it leads."""
     with suppress(CredentialUnusable):  # tests lead to what is no address, too
         encrypted = encrypt_credential(credential, (connection.token_url, connection.socket_url))
-        return msgspec.structs.replace(connection, encrypted_credential=encrypted)
+        one = CredentialRecord(id=f"credential of {connection.id}", name="Main", encrypted_secret=encrypted)
+        return msgspec.structs.replace(connection, credentials=(one,))
     return connection
 
 

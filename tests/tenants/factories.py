@@ -4,17 +4,18 @@ import factory
 from django.contrib.auth.hashers import make_password
 from factory.django import DjangoModelFactory
 
-from tenants.encryption import PlatformCredential, encrypt_credential
+from tenants.encryption import CredentialSecret, decrypt_credential, encrypt_credential
 from tenants.models.channels import Channel
 from tenants.models.clients import OAuthClient
 from tenants.models.members import Member, User
 from tenants.models.platform_connections import PlatformConnection
+from tenants.models.platform_credentials import PlatformCredential
 from tenants.models.policies import PolicyVersion, ThrottlePolicy
 from tenants.models.tenants import Tenant
 from tenants.models.zones import ThrottleZone
 
 SECRET = "fgs_for_tests_only"  # noqa: S105 - guards nothing
-CREDENTIAL = PlatformCredential(client_id="platform-id", client_secret="canary-platform-secret")  # noqa: S106 - guards nothing
+CREDENTIAL = CredentialSecret(client_id="platform-id", client_secret="canary-platform-secret")  # noqa: S106 - guards nothing
 
 
 class TenantFactory(DjangoModelFactory[Tenant]):
@@ -49,24 +50,37 @@ class MemberFactory(DjangoModelFactory[Member]):
     role = Member.Role.OWNER
 
 
-def _bound(fields: object) -> str:
-    """``CREDENTIAL`` as somebody would enter it for a platform connection with these fields."""
-    names = ("platform", "region", "token_url", "socket_url")
-    values = {name: value for name in names if (value := getattr(fields, name, None)) is not None}
-    return encrypt_credential(CREDENTIAL, PlatformConnection(**values).leads_to)
-
-
 class PlatformConnectionFactory(DjangoModelFactory[PlatformConnection]):
-    """An account on Genesys, with a credential."""
+    """An account on Genesys, with a credential of the name Main."""
 
     class Meta:
         model = PlatformConnection
+        skip_postgeneration_save = True
 
     tenant = factory.SubFactory(TenantFactory)
     name = factory.Sequence(lambda number: f"Genesys {number}")
     platform = "genesys"
     region = "mypurecloud.ie"
-    encrypted_credential = factory.LazyAttribute(_bound)
+    credential = factory.RelatedFactory("tests.tenants.factories.CredentialFactory", "platform_connection")
+
+
+class CredentialFactory(DjangoModelFactory[PlatformCredential]):
+    """``CREDENTIAL``, as somebody entered it for where its platform connection leads."""
+
+    class Meta:
+        model = PlatformCredential
+
+    name = "Main"
+    platform_connection = factory.SubFactory(PlatformConnectionFactory, credential=None)
+    tenant = factory.SelfAttribute("platform_connection.tenant")
+    encrypted_secret = factory.LazyAttribute(
+        lambda fields: encrypt_credential(CREDENTIAL, fields.platform_connection.leads_to)
+    )
+
+
+def secret_of(connection: PlatformConnection) -> CredentialSecret:
+    """The secret of the only credential of a platform connection."""
+    return decrypt_credential(connection.credentials.get().encrypted_secret, connection.leads_to)
 
 
 class ChannelFactory(DjangoModelFactory[Channel]):

@@ -5,18 +5,16 @@ from cryptography.fernet import Fernet
 from controlplane.generate_keys import new_credential_key
 from tenants.encryption import (
     CredentialBoundElsewhere,
+    CredentialSecret,
     CredentialUnreadable,
     CredentialUnusable,
-    PlatformCredential,
     decrypt_credential,
     encrypt_anew,
     encrypt_credential,
     is_under_first_key,
 )
 
-CREDENTIAL = PlatformCredential(
-    client_id="id", client_secret="canary", access_key_id="key", access_key_secret="canary2"
-)
+CREDENTIAL = CredentialSecret(client_id="id", client_secret="canary", access_key_id="key", access_key_secret="canary2")
 
 HOSTS = ("https://login.example/token", "wss://sockets.example/{channel}")
 

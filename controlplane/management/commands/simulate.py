@@ -32,15 +32,25 @@ class Command(BaseCommand):
         policy = "YAML or JSON file, or stored policy: its id or tenant/name, with @12 behind it for version 12"
         parser.add_argument("POLICY", help=policy)
         parser.add_argument("--policy", action="append", default=[], help=f"another one, or {DEFAULTS}; may repeat")
+        parser.add_argument("--credentials", type=int, default=1, help="how many the platform connection has")
         parser.add_argument("--trace", required=True, help="file of JSON lines, plain or gzip; - is standard input")
         parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
         parser.add_argument("--events", help="write what became of each event to this file, as JSON lines; - prints it")
 
-    def handle(self, *, policy: Sequence[str], trace: str, json: bool, events: str | None, **options: object) -> None:
+    def handle(
+        self,
+        *,
+        policy: Sequence[str],
+        credentials: int,
+        trace: str,
+        json: bool,
+        events: str | None,
+        **options: object,
+    ) -> None:
         """Simulate and print; exit with 2 if a policy or the trace is wrong."""
         began = time.perf_counter()
         try:
-            rules = read_rules([str(options["POLICY"]), *policy])
+            rules = read_rules([str(options["POLICY"]), *policy], credentials)
             figures = simulate(rules, trace, events)
         except (PolicyFaults, TraceFault) as faults:
             self.stderr.write(str(faults))

@@ -16,7 +16,7 @@ from tenants.actions.clients import create_client
 from tenants.actions.platform_connections import create_platform_connection
 from tenants.actions.policies import create_draft, create_policy, publish_version, set_zones
 from tenants.actions.tenants import create_tenant
-from tenants.encryption import PlatformCredential
+from tenants.encryption import CredentialSecret
 from tenants.models.channels import Channel
 from tenants.models.clients import OAuthClient
 from tenants.models.members import User
@@ -27,7 +27,7 @@ from tests.bench.contestants.platform import Platform
 from tests.bench.decision import WIDE, five_zones
 
 _TOKEN_LIFE_SECONDS = 24 * 3600
-_CREDENTIAL = PlatformCredential(client_id="demo-genesys", client_secret="demo-genesys-secret")  # noqa: S106  public
+_CREDENTIAL = CredentialSecret(client_id="demo-genesys", client_secret="demo-genesys-secret")  # noqa: S106  public
 
 
 def prepare(encoded_platform: bytes) -> None:

@@ -12,7 +12,7 @@ from django.db.models import Sum
 
 from relay.models.rollups import Granularity, TrafficRollup
 from relay.store.client_records import ClientRecord, replace_records
-from tenants.encryption import PlatformCredential
+from tenants.encryption import CredentialSecret
 from tests.faults.counts.sender import CLOSE, HEADER_BYTES
 from tests.relay import records
 
@@ -87,7 +87,7 @@ def open_books(port: int, connections_of_each: int) -> Books:
 
 def _client(port: int, tenant_slug: str, tenant_id: str) -> ClientRecord:
     url, client_id = f"http://127.0.0.1:{port}", str(uuid4())
-    credential = PlatformCredential(client_id=client_id, client_secret=SECRET)
+    credential = CredentialSecret(client_id=client_id, client_secret=SECRET)
     told = {"platform": "genesys", "client_id": client_id, "client_secret": credential.client_secret}
     request = urllib.request.Request(f"{url}/control/credentials", json.dumps(told).encode())  # noqa: S310 - http, above
     with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS):  # noqa: S310 - as above

@@ -5,18 +5,20 @@ from contextlib import AsyncExitStack, suppress
 from ipaddress import ip_network
 from uuid import uuid4
 
+import msgspec
 import pytest
 import pytest_asyncio
 import websockets
 
-from relay.gateway.admission import Admission, channel_for
-from relay.gateway.authentication import Handshake, Identity
+from relay.gateway.admission import Admission
 from relay.protocol.denials import Denied
 from relay.sharing.sharing import Sharing
 from relay.splicing.waiting import WaitingRoom
+from relay.store.client_records import CredentialRecord
 from relay.telemetry.counters import Counters
 from relay.throttle.policy import Beyond, Counted, Direction, PolicySnapshot, Scope, ZonePolicy, default_zones
 from tests.relay import records
+from tests.relay.eventually import turns
 from tests.relay.records import hourly, policy
 from tests.relay.running import running_relay
 
@@ -38,8 +40,8 @@ async def sharing(redis):
 @pytest.fixture
 def admission_of(sharing):
     """Makes admissions; the figures limit handshakes of one address."""
-    return lambda permits=1_000_000, burst=1_000_000, counters=None: Admission(
-        permits, burst, counters or Counters(), sharing
+    return lambda permits=1_000_000, burst=1_000_000, counters=None, isolated=(): Admission(
+        permits, burst, counters or Counters(), sharing, lambda: isolated
     )
 
 
@@ -48,8 +50,8 @@ def admission(admission_of):
     return admission_of()
 
 
-def client(*zones, **changes):
-    return records.client(PLATFORM, **({"policies": (policy(*zones),)} | changes))
+def client(*zones, platform=PLATFORM, **changes):
+    return records.client(platform, **({"policies": (policy(*zones),)} | changes))
 
 
 async def enter(admission, record, stack, address=ADDRESS):
@@ -63,21 +65,6 @@ async def refusal_of(admission, record):
         with pytest.raises(Denied) as refused:
             await enter(admission, record, stack)
     return refused.value.denial
-
-
-def handshake(channel="echo", tenant_slug=""):
-    return Handshake(channel, tenant_slug, ADDRESS, "", "", "", ())
-
-
-def identity(record, *scopes):
-    return Identity(record.tenant_id, record.client_id, "t1", 0.0, 1e12, frozenset(scopes))
-
-
-def choice(record, channel="echo", tenant_slug="", scopes=()):
-    """Status and code of a refused choice of channel."""
-    with pytest.raises(Denied) as refused:
-        channel_for(record, identity(record, *scopes), handshake(channel, tenant_slug))
-    return refused.value.denial.status, refused.value.denial.code
 
 
 async def test_an_address_is_refused_beyond_its_burst_and_told_when_to_come_back(admission_of):
@@ -226,7 +213,7 @@ async def test_limits_are_those_of_client_channel_and_platform_connection_by_dir
     async with AsyncExitStack() as stack:
         limits = admission.limits(record, channel, (await enter(admission, record, stack)).scope_ids)
 
-    assert names(limits.to_platform) == (["client", "bytes", "credential"], ["bytes"], ["pings"])
+    assert names(limits.to_platform) == (["client", "bytes", "credential"], ["bytes"], ["bytes", "pings"])
     assert names(limits.to_client) == (["back"], [], [])
 
 
@@ -254,28 +241,6 @@ async def test_f45_those_who_are_refused_together_are_told_four_different_second
         told = [dict((await refusal_of(admission, record)).headers)["retry-after"] for _ in range(8)]
 
     assert sorted(told) == sorted(2 * ["57", "58", "59", "60"])
-
-
-async def test_a_client_gets_the_channel_that_it_names():
-    record = client(channels=(records.channel(PLATFORM), records.channel(PLATFORM, "chat", scope="chat:send")))
-    known = identity(record, "chat:send")
-
-    assert channel_for(record, known, handshake("echo", record.tenant_slug)) is record.channels[0]
-    assert channel_for(record, known, handshake("chat")) is record.channels[1]
-
-
-async def test_b3_within_its_own_tenant_a_client_is_told_why_not():
-    scoped = client(channels=(records.channel(PLATFORM, scope="chat:send"),))
-
-    assert choice(scoped, scopes=("chat:read",)) == (403, "insufficient_scope")
-    assert choice(client(channels=()), "orders") == (403, "channel_forbidden")
-    assert choice(client(tenant_is_active=False)) == (403, "tenant_suspended")
-
-
-async def test_b3_another_tenants_channel_is_answered_like_one_that_does_not_exist():
-    record = client(tenant_slug="acme")
-
-    assert choice(record, "echo", "umbrella") == choice(record, "nowhere") == (404, "channel_not_found")
 
 
 async def test_l2_of_sixty_handshakes_at_once_a_burst_of_ten_lets_eleven_in(integration_of):
@@ -341,3 +306,91 @@ async def test_eight_addresses_of_one_ipv6_network_share_a_policys_zone_by_addre
         for task in waiting:
             task.cancel()
         assert len(answered) == 3
+
+
+def cap_of(scope):
+    """A limit that one open connection fills."""
+    return ZonePolicy(name="each", scope=scope, counted=Counted.OPEN_CONNECTIONS, permits=1, beyond=Beyond.REJECT)
+
+
+def with_credentials(*named):
+    """A client of an account with several credentials."""
+    credentials = tuple(CredentialRecord(id=name, name=name, encrypted_secret="") for name in named)
+    return client(platform=msgspec.structs.replace(PLATFORM, credentials=credentials))
+
+
+async def test_c2_connections_are_spread_over_credentials_and_return_them(admission):
+    record = with_credentials("a", "b")
+
+    async with AsyncExitStack() as stack:
+        chosen = [(await enter(admission, record, stack)).credential_id for _ in range(4)]
+    async with AsyncExitStack() as stack:
+        again = (await enter(admission, record, stack)).credential_id
+
+    assert (chosen, again) == (["a", "b", "a", "b"], "a")
+
+
+async def test_c2_a_credential_that_the_platform_refused_gets_no_connection(admission_of):
+    async with AsyncExitStack() as stack:
+        place = await enter(admission_of(isolated={"a"}), with_credentials("a", "b"), stack)
+
+    assert place.credential_id == "b"
+
+
+async def test_c2_without_a_credential_a_handshake_is_refused_before_it_is_charged(admission):
+    denial = await refusal_of(admission, with_credentials())
+
+    assert (denial.status, denial.code) == (502, "platform_credential_needed")
+
+
+@pytest.mark.parametrize(("scope", "room"), [(Scope.CREDENTIAL, 2), (Scope.CLIENT, 1)])
+async def test_c2_each_credential_has_its_own_part_of_a_limit_for_credentials_alone(admission, scope, room):
+    record = msgspec.structs.replace(with_credentials("a", "b"), policies=(policy(cap_of(scope)),))
+
+    async with AsyncExitStack() as stack:
+        for _ in range(room):
+            await enter(admission, record, stack)
+        denial = await refusal_of(admission, record)
+
+    assert denial.members["violated-policies"] == ["each"]
+
+
+async def test_c2_the_policy_of_a_credential_holds_those_who_use_it(admission):
+    [one] = PLATFORM.credentials
+    limited = msgspec.structs.replace(
+        PLATFORM, credentials=(msgspec.structs.replace(one, policies=(policy(cap_of(Scope.CREDENTIAL)),)),)
+    )
+    record = client(platform=limited)
+
+    async with AsyncExitStack() as stack:
+        await enter(admission, record, stack)
+        denial = await refusal_of(admission, record)
+
+    assert denial.members["violated-policies"] == ["each"]
+
+
+async def test_c2_a_credential_that_other_processes_fill_makes_way_for_the_next(admission, admission_of):
+    counters = Counters()
+    record = msgspec.structs.replace(with_credentials("a", "b"), policies=(policy(cap_of(Scope.CREDENTIAL)),))
+
+    async with AsyncExitStack() as stack:
+        await enter(admission, record, stack)  # the other admission knows only what is shared of it
+        place = await enter(admission_of(counters=counters), record, stack)
+
+    assert place.credential_id == "b"
+    assert not counters.throttles  # nobody was refused
+
+
+async def test_c2_a_handshake_that_leaves_while_it_waits_gives_its_credential_back(admission):
+    record = msgspec.structs.replace(with_credentials("a", "b"), policies=(policy(hourly(1, burst=2, **HANDSHAKES)),))
+
+    async with AsyncExitStack() as stack:
+        await enter(admission, record, stack)
+        waiting = asyncio.create_task(enter(admission, record, stack))
+        await turns(0.05)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        other = msgspec.structs.replace(record, policies=())
+        chosen = [(await enter(admission, other, stack)).credential_id for _ in range(2)]
+
+    assert chosen == ["b", "a"]

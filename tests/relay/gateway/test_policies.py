@@ -145,6 +145,14 @@ async def test_f50_records_in_another_form_are_built_again_from_the_database(sto
     assert (await policies.client_of(identity_of(stored_client))).name == stored_client.name
 
 
+async def test_f50_records_of_a_later_release_are_left_alone(stored_client, policies):
+    where, later = keys.clients(str(stored_client.tenant_id)), {WRITTEN: "3", stored_client.client_id: "{}"}
+    blocking().hset(where, mapping=later)
+
+    assert await refusal(policies, identity_of(stored_client)) == UNAVAILABLE
+    assert (blocking().hgetall(where), blocking().xlen(keys.announcements())) == (later, 0)
+
+
 async def test_handshakes_that_wait_share_one_rebuild(stored_client, policies):
     found = await asyncio.gather(*(policies.client_of(identity_of(stored_client)) for _ in range(8)))
 

@@ -8,11 +8,15 @@ from floodgate_simulator.faults.fault import Fault
 
 from relay.gateway.authentication import Identity
 from relay.gateway.background import running_worker
+from relay.store import keys
 from relay.store.announcements import announce
+from relay.store.client_records import WRITTEN
+from relay.store.pool import blocking
 from relay.store.revocations import list_revoked_tokens
 from relay.store.telemetry_stream import read_records
 from relay.telemetry.defects import defects
 from relay.throttle.policy import PolicySnapshot
+from tests.relay import records
 from tests.relay.eventually import eventually, turns
 from tests.relay.integration import answer_of, close_of
 from tests.relay.records import hourly, policy
@@ -80,6 +84,20 @@ async def test_another_token_of_the_same_client_stays_good(integration):
     await close_of(revoked)
     await connection.send("still here")
     assert await answer_of(connection) == "still here"
+
+
+async def test_f50_beside_records_of_a_later_release_connections_stay_and_tokens_are_revoked(integration):
+    tenant_id = integration.record.tenant_id
+    revoked = await integration.connect(additional_headers=integration.headers(jti="revoked-3"))
+    other = await integration.connect()
+
+    blocking().hset(keys.clients(tenant_id), WRITTEN, "3")
+    list_revoked_tokens(tenant_id, {"revoked-3": time.time() + 60})
+    announce(tenant_id)
+
+    assert await close_of(revoked) == (4502, "token_revoked")
+    await other.send("still here")
+    assert await answer_of(other) == "still here"
 
 
 async def test_all_tokens_from_before_a_moment_close_their_connections(integration, changed):
@@ -153,6 +171,48 @@ async def test_a_paused_platform_connection_closes_with_4432_and_refuses_with_50
 
     assert await close_of(connection) == (4432, "platform_connection_paused")
     assert await code_of(integration.refusal()) == (503, "platform_connection_paused")
+
+
+@pytest.mark.parametrize("left", [True, False], ids=["another is left", "none is left"])
+async def test_c2_connections_of_a_credential_that_is_withdrawn_are_closed_and_come_back_with_another(
+    integration, changed, left
+):
+    connection = await integration.connect()
+    platform = integration.record.channels[0].platform_connection
+    [withdrawn] = platform.credentials
+    others = (msgspec.structs.replace(withdrawn, id="another"),) if left else ()
+    without = msgspec.structs.replace(platform, credentials=others)
+
+    changed(
+        channels=tuple(
+            msgspec.structs.replace(channel, platform_connection=without) for channel in integration.record.channels
+        )
+    )
+
+    assert await close_of(connection) == (4432, "platform_credential_withdrawn")
+    if left:
+        again = await integration.connect()
+        await again.send("another credential")
+        assert await answer_of(again) == "another credential"
+    else:
+        assert await code_of(integration.refusal()) == (502, "platform_credential_needed")
+
+
+async def test_c2_a_credential_that_is_entered_anew_closes_no_connection(integration, changed):
+    connection = await integration.connect()
+    platform = integration.record.channels[0].platform_connection
+    renewed = records.with_credential(platform, records.CREDENTIAL)
+    assert renewed != platform
+
+    changed(
+        channels=tuple(
+            msgspec.structs.replace(channel, platform_connection=renewed) for channel in integration.record.channels
+        )
+    )
+    await eventually(lambda: known_record(integration).channels[0].platform_connection == renewed)
+
+    await connection.send("still here")
+    assert await answer_of(connection) == "still here"
 
 
 async def test_a_changed_policy_frees_an_open_connection_without_a_reconnect(integration, changed, simulator):

@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 
 from relay.store import keys
-from relay.store.client_records import FORM, WRITTEN, RecordsMissing, load_record, replace_records
+from relay.store.client_records import FORM, WRITTEN, RecordsMissing, RecordsNewer, load_record, replace_records
 from relay.store.pool import StoreUnavailable, blocking
 from relay.throttle.policy import Beyond, Counted, Direction
 from tests.relay import records
@@ -105,11 +105,19 @@ async def test_records_that_were_never_written_are_missing(load):
         await load()
 
 
-@pytest.mark.parametrize("form", ["", "0", "2", "one"])
-async def test_f50_records_of_another_form_are_missing(load, form):
+@pytest.mark.parametrize("form", ["", "0", "1", "one", "\u0663", "-3", "3x"])
+async def test_f50_records_of_a_former_form_are_missing(load, form):
     write(msgspec.json.encode(RECORD), form)
 
     with pytest.raises(RecordsMissing):
+        await load()
+
+
+@pytest.mark.parametrize("form", ["3", "10", "9" * 5000])
+async def test_f50_records_of_a_later_form_are_not_missing_but_newer(load, form):
+    write("in whatever form", form)
+
+    with pytest.raises(RecordsNewer):
         await load()
 
 

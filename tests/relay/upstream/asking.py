@@ -7,7 +7,7 @@ from floodgate_simulator.faults.fault import Fault, Kind
 from floodgate_simulator.faults.schedule import OrderedFault
 
 from relay.store.client_records import PlatformConnectionRecord
-from relay.upstream.token_requests import TokenUnavailable
+from relay.upstream.token_requests import Source, TokenUnavailable
 from relay.upstream.tokens import PlatformTokens
 from tests.relay import records
 from tests.relay.integration import Unchecked
@@ -31,6 +31,11 @@ def with_credential(connection: PlatformConnectionRecord, **parts: str) -> Platf
     return records.with_credential(connection, changed)
 
 
+def source_of(connection: PlatformConnectionRecord) -> Source:
+    """Where the tokens of an account's only credential come from."""
+    return Source.of(connection, connection.credentials[0])
+
+
 def order(simulator: Simulator, kind: Kind = "status", **fields: Unchecked) -> OrderedFault:
     """Let something go wrong with token requests."""
     return simulator.simulation.order(Fault(kind=kind, target="token", **fields))
@@ -44,5 +49,5 @@ def asked(simulator: Simulator) -> dict[str, int]:
 async def refusal_of(tokens: PlatformTokens, connection: PlatformConnectionRecord) -> TokenUnavailable:
     """Why there is no token."""
     with pytest.raises(TokenUnavailable) as unavailable:
-        await tokens.token_for(connection)
+        await tokens.token_for(source_of(connection))
     return unavailable.value

@@ -8,11 +8,11 @@ import pytest_asyncio
 
 from relay.store.client_records import Platform
 from relay.upstream.tokens import PlatformTokens
-from tenants.encryption import PlatformCredential
+from tenants.encryption import CredentialSecret
 from tests.relay import records
 from tests.relay.upstream.raw_endpoint import raw_endpoint
 
-CXONE_CREDENTIAL = PlatformCredential(
+CXONE_CREDENTIAL = CredentialSecret(
     client_id="demo-cxone",
     client_secret="demo-cxone-secret",
     access_key_id="demo-access-key",

@@ -7,11 +7,12 @@ from floodgate_simulator.faults.fault import Fault
 from relay.platforms.addresses import AddressRules
 from relay.protocol.denials import Denied
 from relay.upstream.dial import platform_link
+from relay.upstream.tokens import ISOLATED_SECONDS
 from tests.relay import records
 from tests.relay.eventually import eventually
 from tests.relay.integration import answer_of
 from tests.relay.running import running_relay
-from tests.relay.upstream.asking import asked, with_credential
+from tests.relay.upstream.asking import asked, source_of, with_credential
 from tests.relay.upstream.linking import target
 
 pytestmark = pytest.mark.asyncio
@@ -23,7 +24,7 @@ def dial(tokens):
     """Opens a link to a platform connection."""
 
     def dial(connection, offers=OFFERS, **channel):
-        return platform_link(tokens, records.channel(connection, **channel), offers, 2)
+        return platform_link(tokens, records.channel(connection, **channel), connection.credentials[0].id, offers, 2)
 
     return dial
 
@@ -142,7 +143,7 @@ async def test_f33_a_token_that_was_revoked_gives_way_to_a_new_one(dial, genesys
 
 
 async def test_f33_many_handshakes_with_a_revoked_token_ask_for_one_new_one(tokens, dial, genesys, simulator):
-    await tokens.token_for(genesys)
+    await tokens.token_for(source_of(genesys))
     simulator.simulation.tokens.revoke("demo-genesys")
 
     async def handshake():
@@ -181,6 +182,79 @@ async def test_a_platform_that_cannot_serve_is_503(denial, genesys, simulator):
 async def test_a_credential_that_the_platform_does_not_know_is_502(denial, genesys, simulator):
     assert await denial(with_credential(genesys, client_secret="wrong")) == (502, "platform_refused", None)
     assert shaken(simulator) == {}
+
+
+def isolated_after(tokens):
+    """How many credentials are left alone, now and when their time has passed."""
+    now, begun = len(tokens.isolated()), tokens.now()
+    tokens.now = lambda: begun + ISOLATED_SECONDS
+    return now, len(tokens.isolated())
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_c2_a_credential_whose_new_token_is_refused_is_left_alone_for_a_while(
+    tokens, denial, genesys, simulator, status
+):
+    order(simulator, status=status)
+
+    await denial(genesys)
+
+    assert isolated_after(tokens) == (1, 0)
+
+
+async def test_c2_a_credential_that_the_platform_does_not_know_is_left_alone_for_a_while(tokens, denial, genesys):
+    await denial(with_credential(genesys, client_secret="wrong"))
+
+    assert isolated_after(tokens) == (1, 0)
+
+
+async def test_c2_a_credential_that_may_not_be_sent_is_left_alone_for_a_while(tokens, denial, genesys):
+    await denial(msgspec.structs.replace(genesys, socket_url="wss://evil.example/{channel}"))
+
+    assert isolated_after(tokens) == (1, 0)
+
+
+async def test_c2_a_platform_that_is_overloaded_or_away_says_nothing_of_the_credential(
+    tokens, denial, genesys, simulator
+):
+    for status in (429, 503):
+        order(simulator, status=status, count=1)
+        await denial(genesys)
+    await denial(records.leading_to(genesys, token_url="http://127.0.0.1:1/"))
+
+    assert not tokens.isolated()
+
+
+async def test_c2_a_revoked_token_that_gives_way_to_a_new_one_isolates_nothing(tokens, dial, genesys, simulator):
+    async with dial(genesys):
+        simulator.simulation.tokens.revoke("demo-genesys")
+    async with dial(genesys):
+        assert not tokens.isolated()
+
+
+async def test_c2_what_is_kept_of_refused_credentials_is_bounded(tokens):
+    tokens.most = 3  # 4096
+
+    for number in range(5):
+        tokens.isolate(str(number))
+
+    assert sorted(tokens.isolated()) == ["2", "3", "4"]
+
+
+async def test_c2_a_client_is_let_in_with_the_next_credential_where_the_platform_refuses_one(
+    integration_of, genesys, simulator
+):
+    [good] = genesys.credentials
+    [bad] = with_credential(genesys, client_secret="wrong").credentials
+    several = (msgspec.structs.replace(bad, id="bad", name="Bad"), good)
+    integration = integration_of(platform_connection=msgspec.structs.replace(genesys, credentials=several))
+
+    assert (await integration.refusal()).status_code == 502
+    connections = [await integration.connect() for _ in range(3)]
+
+    await connections[-1].send("good morning")
+    assert await answer_of(connections[-1]) == "good morning"
+    assert asked(simulator)["401"] == 1
 
 
 async def test_a_platform_that_cuts_the_connection_is_503(denial, genesys, simulator):
@@ -291,7 +365,7 @@ async def test_s12_this_machine_is_no_platform_unless_the_operator_names_it(
 
 async def test_s9_the_log_shows_no_secret(tokens, denial, genesys, simulator, caplog):
     caplog.set_level("INFO")
-    token = await tokens.token_for(genesys)
+    token = await tokens.token_for(source_of(genesys))
     order(simulator, status=401)
 
     await denial(genesys)

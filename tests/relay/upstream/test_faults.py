@@ -40,8 +40,9 @@ def fail(tokens, simulator):
     """Fails to open a link; what is given changes the platform connection."""
 
     async def fail(**changes):
+        channel = records.channel(connection_with(simulator, changes))
         with pytest.raises(Denied):
-            async with platform_link(tokens, records.channel(connection_with(simulator, changes)), target(""), 0):
+            async with platform_link(tokens, channel, channel.platform_connection.credentials[0].id, target(""), 0):
                 pass
 
     fail.faults = tokens.faults

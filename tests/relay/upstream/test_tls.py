@@ -10,7 +10,7 @@ from relay.upstream.resolver import Resolver
 from relay.upstream.tls import CertificateUnusable, tls_context
 from tests.bench.ground.certificates import make_certificates
 from tests.relay import records
-from tests.relay.upstream.asking import refusal_of
+from tests.relay.upstream.asking import refusal_of, source_of
 from tests.relay.upstream.linking import target
 
 
@@ -101,7 +101,7 @@ async def test_the_operators_authority_is_trusted_besides(platform, certificates
 async def test_tokens_are_asked_for_under_the_same_trust(tokens, platform, authority):
     trusting = records.platform_connection(platform.url, ca_certificate=authority)
 
-    assert await tokens.token_for(trusting)
+    assert await tokens.token_for(source_of(trusting))
     assert dict(platform.simulation.ledger.token_requests) == {"200": 1}
 
 

@@ -3,7 +3,7 @@ import pytest
 from controlplane.generate_keys import new_credential_key
 from tenants.actions.credential_keys import rotate_credentials
 from tenants.encryption import decrypt_credential
-from tenants.models.platform_connections import PlatformConnection
+from tenants.models.platform_credentials import PlatformCredential
 from tests.tenants.factories import CREDENTIAL, PlatformConnectionFactory
 
 pytestmark = pytest.mark.django_db
@@ -24,8 +24,8 @@ def latest(settings, stored):
 
 def under_the_first_key_alone(settings):
     settings.CREDENTIAL_KEYS = settings.CREDENTIAL_KEYS[:1]
-    rows = PlatformConnection.objects.all()
-    return [decrypt_credential(row.encrypted_credential, row.leads_to) for row in rows]
+    rows = PlatformCredential.objects.all()
+    return [decrypt_credential(row.encrypted_secret, row.platform_connection.leads_to) for row in rows]
 
 
 @pytest.mark.usefixtures("latest")
@@ -65,7 +65,7 @@ def test_what_no_key_opens_is_told_and_left(stored, settings, acme):
 
     [batch] = rotate_credentials()
 
-    assert set(batch.unreadable) == {f"{acme}: {row}" for row in stored}
+    assert set(batch.unreadable) == {f"{acme}: {row}, Main" for row in stored}
 
 
 @pytest.mark.usefixtures("stored")

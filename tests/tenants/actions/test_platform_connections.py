@@ -6,13 +6,14 @@ from django.core.exceptions import ValidationError
 from controlplane.generate_keys import new_credential_key
 from relay.platforms.addresses import AddressRules
 from tenants.actions import platform_connections as actions
-from tenants.encryption import PlatformCredential, decrypt_credential
-from tenants.models.platform_connections import CredentialState, PlatformConnection
-from tests.tenants.factories import ChannelFactory, PlatformConnectionFactory
+from tenants.encryption import CredentialSecret
+from tenants.models.platform_connections import PlatformConnection
+from tenants.models.platform_credentials import CredentialState
+from tests.tenants.factories import ChannelFactory, PlatformConnectionFactory, secret_of
 
 pytestmark = pytest.mark.django_db
 
-CREDENTIAL = PlatformCredential(client_id="id", client_secret="canary")
+CREDENTIAL = CredentialSecret(client_id="id", client_secret="canary")
 
 
 def create(tenant, acting_user, **values):
@@ -23,14 +24,14 @@ def create(tenant, acting_user, **values):
 def test_a_credential_goes_in_encrypted(acme, alice):
     connection = create(acme, alice, credential=CREDENTIAL)
 
-    assert "canary" not in connection.encrypted_credential
-    assert decrypt_credential(connection.encrypted_credential, connection.leads_to) == CREDENTIAL
+    assert "canary" not in connection.credentials.get().encrypted_secret
+    assert secret_of(connection) == CREDENTIAL
 
 
 def test_the_log_says_whose_credential_was_set_and_never_the_secret(acme, alice, audit_entries):
     actions.set_credential(create(acme, alice), CREDENTIAL, acting_user=alice)
 
-    assert audit_entries("credential_set")[0].changes == {"credential": ["", "client id id"]}
+    assert audit_entries("credential_created")[0].changes == {"secret": ["", "client id id"]}
     assert "canary" not in str([(entry.changes, entry.serialized_data) for entry in audit_entries()])
 
 
@@ -95,7 +96,7 @@ def test_without_a_key_that_opens_it_a_credential_counts_as_unreadable(acme, ali
 
 def test_a_credential_longer_than_any_platforms_is_refused(acme, alice):
     with pytest.raises(ValidationError, match="longer than 1,000 characters"):
-        create(acme, alice, credential=PlatformCredential(client_id="id", client_secret="x" * 1001))
+        create(acme, alice, credential=CredentialSecret(client_id="id", client_secret="x" * 1001))
 
 
 def test_switching_it_off_is_told_and_logged(acme, alice, announced, audit_entries):

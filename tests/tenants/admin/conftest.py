@@ -28,11 +28,13 @@ def rows(acme, root):
     zone = ZoneFactory.create(version=DraftFactory.create(policy__tenant=acme, number=1))
     published = publish_version(zone.version, acting_user=root)
     draft = ZoneFactory.create(version=DraftFactory.create(policy=published.policy, number=2)).version
+    account = PlatformConnectionFactory.create(tenant=acme)
     return {
         "tenant": acme,
         "member": MemberFactory.create(tenant=acme),
         "user": root,
-        "platformconnection": PlatformConnectionFactory.create(tenant=acme),
+        "platformconnection": account,
+        "platformcredential": account.credentials.get(),
         "channel": channel,
         "oauthclient": oauth_client,
         "throttlepolicy": published.policy,

@@ -10,7 +10,17 @@ from tests.tenants.factories import UserFactory
 
 pytestmark = pytest.mark.django_db
 
-KINDS = ["tenant", "member", "user", "platformconnection", "channel", "oauthclient", "throttlepolicy", "policyversion"]
+KINDS = [
+    "tenant",
+    "member",
+    "user",
+    "platformconnection",
+    "platformcredential",
+    "channel",
+    "oauthclient",
+    "throttlepolicy",
+    "policyversion",
+]
 BUTTONS = [
     ("tenant", "suspend"),
     ("tenant", "resume"),

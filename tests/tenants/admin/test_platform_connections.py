@@ -1,9 +1,9 @@
 import pytest
 from django.urls import reverse
 
-from tenants.encryption import decrypt_credential
-from tenants.models.platform_connections import CredentialState, PlatformConnection
-from tests.tenants.factories import ChannelFactory, PlatformConnectionFactory
+from tenants.models.platform_connections import PlatformConnection
+from tenants.models.platform_credentials import CredentialState
+from tests.tenants.factories import ChannelFactory, PlatformConnectionFactory, secret_of
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +30,7 @@ def test_a_credential_goes_in_as_it_was_typed(told, row, address):
     assert told(address(row, "set-credential"), CREDENTIAL) == ["Genesys has a new credential."]
 
     row.refresh_from_db()
-    assert decrypt_credential(row.encrypted_credential, row.leads_to).client_secret == " canary "
+    assert secret_of(row).client_secret == " canary "
 
 
 def test_no_page_ever_shows_a_credential(pages, row, address):
@@ -41,7 +41,7 @@ def test_no_page_ever_shows_a_credential(pages, row, address):
 
     row.refresh_from_db()
     assert "canary" not in shown + log
-    assert row.encrypted_credential not in shown + log
+    assert row.credentials.get().encrypted_secret not in shown + log
 
 
 def test_a_refused_credential_is_not_shown_again_either(pages, row, address):
@@ -68,7 +68,7 @@ def test_b4_with_the_credential_the_host_changes(pages, row, address):
 
     row.refresh_from_db()
     assert (row.region, row.credential_state) == ("mypurecloud.de", CredentialState.STORED)
-    assert decrypt_credential(row.encrypted_credential, row.leads_to).client_secret == " canary "
+    assert secret_of(row).client_secret == " canary "
 
 
 def test_b4_a_credential_that_leads_elsewhere_is_told(pages, row, address):
@@ -99,12 +99,12 @@ def test_half_an_access_key_is_refused(half, pages, row, address):
 
 
 def test_a_change_leaves_the_credential(pages, row, address, audit_entries):
-    before = row.encrypted_credential
+    before = row.credentials.get().encrypted_secret
 
     pages.post(address(row), form(is_active=""))
 
     row.refresh_from_db()
-    assert (row.is_active, row.encrypted_credential) == (False, before)
+    assert (row.is_active, row.credentials.get().encrypted_secret) == (False, before)
     assert audit_entries("platform_connection_changed")[0].changes == {"is_active": ["True", "False"]}
 
 

@@ -55,11 +55,16 @@ def test_shared_limits_are_told_by_the_names_of_those_who_have_them(redis, pages
     theirs = PlatformConnectionFactory.create(tenant=acme, name="Genesys")
     channel = ChannelFactory.create(tenant=acme, name="orders", platform_connection=theirs)
     client = ClientFactory.create(tenant=acme, name="crm-sync")
-    scopes = {"client": client.client_id, "channel": channel.pk, "credential": theirs.pk, "platform_connection": "gone"}
+    scopes = {
+        "client": client.client_id,
+        "channel": channel.pk,
+        "credential": theirs.credentials.get().pk,
+        "platform_connection": "gone",
+    }
     for scope, scope_id in scopes.items():
         blocking().hset(keys.gauges(str(acme.pk)), f"{scope}/{scope_id}/p1/all", "100 400 50 200 1700000000")
 
     page = pages.get(address(acme)).content.decode()
 
-    for whose in ("client crm-sync", "channel orders", "credential Genesys", "platform connection gone"):
+    for whose in ("client crm-sync", "channel orders", "credential Genesys, Main", "platform connection gone"):
         assert f"<td>{whose}</td>" in page

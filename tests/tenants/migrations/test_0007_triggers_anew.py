@@ -7,7 +7,10 @@ import pytest
 
 from tests.architecture.sources import ROOT
 
-RULES = import_module("tenants.migrations.0002_database_rules").RULES
+RULES = (
+    *import_module("tenants.migrations.0002_database_rules").RULES,
+    *import_module("tenants.migrations.0008_platform_credentials").RULES,
+)
 
 
 @pytest.fixture(scope="module")

@@ -46,4 +46,4 @@ def test_what_no_key_opens_is_named_and_ends_it_with_1(settings):
     status, _, complaint = rotate()
 
     assert status == 1
-    assert complaint.startswith("1 can't be read with any key:\n  Acme: Genesys\n")
+    assert complaint.startswith("1 can't be read with any key:\n  Acme: Genesys, Main\n")

@@ -84,3 +84,22 @@ def test_files_that_can_not_be_opened_end_it_with_2(files, options):
     code, told = _refusal(files[0], *(option.format(trace=files[1]) for option in options))
 
     assert (code, "No such file or directory" in told) == (2, True)
+
+
+def _refused_of_four_connections(tmp_path, *options):
+    cap = "{name: each, scope: credential, counted: open_connections, permits: 2, beyond: reject}"
+    trace = [{"at": float(number), "connection": number, "kind": "handshake"} for number in range(4)]
+    files = write_policy(tmp_path / "cap.yaml", f"zones: [{cap}]"), write_trace(tmp_path / "four.jsonl", trace)
+    return json.loads(_run(*files, "--json", *options))["clients"]["client"]["refused"]
+
+
+def test_c2_several_credentials_share_the_connections_of_a_trace(tmp_path):
+    assert _refused_of_four_connections(tmp_path) == 2
+    assert _refused_of_four_connections(tmp_path, "--credentials", "2") == 0
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "101"])
+def test_c2_a_number_of_credentials_that_cannot_be_is_refused(number, files):
+    status, complaint = _refusal(files[0], "--trace", files[1], "--credentials", number)
+
+    assert (status, complaint) == (2, f"--credentials is {number}, but must lie between 1 and 100.\n")

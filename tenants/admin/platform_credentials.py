@@ -1,0 +1,86 @@
+"""The pages of platform credentials. A secret goes in, and is never shown again."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.decorators import display
+
+from tenants.actions import platform_credentials as actions
+from tenants.admin.credential_forms import PARTS, STATE_COLOURS, CredentialFields, CredentialForm, taken_from
+from tenants.admin.pages import ActionPages
+from tenants.models.members import User
+from tenants.models.platform_credentials import PlatformCredential
+
+HINT = "It is encrypted, bound to the hosts of the platform connection, and never shown. Empty: the stored one stays."
+FIELDS = ("platform_connection", "name", "is_active", "throttle_policy")
+
+
+class NewCredential(CredentialForm):
+    """Mixed into the form of a new credential: it belongs to the tenant of its platform connection."""
+
+    instance: PlatformCredential
+
+    def clean(self) -> dict[str, Any]:
+        """Take the tenant from the platform connection that was chosen."""
+        super().clean()
+        connection = self.cleaned_data.get("platform_connection")
+        if connection is not None:
+            self.instance.tenant_id = connection.tenant_id
+        return self.cleaned_data
+
+
+@admin.register(PlatformCredential)
+class PlatformCredentialPages(ActionPages):
+    """List and page of platform credentials."""
+
+    may_add = may_change = may_delete = True
+    list_display = ("name", "platform_connection", "tenant", "use", "state")
+    list_select_related = ("tenant", "platform_connection")
+    list_filter = ("is_active", "tenant")
+    search_fields = ("name", "platform_connection__name", "tenant__name")
+    labels = {"is_active": "Active"}
+    empty_hint = "Relays log in to a platform with a credential. Several of one platform connection share its traffic."
+    fieldsets = (
+        (None, {"fields": (("platform_connection", "name"), "state", "is_active")}),
+        ("Secret", {"description": HINT, "fields": (PARTS[:2], PARTS[2:])}),
+        ("Limits", {"fields": ("throttle_policy",)}),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: PlatformCredential | None = None) -> tuple[str, ...]:
+        """A credential never changes its platform connection."""
+        return ("platform_connection", "state") if obj else ("state",)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: Any = False, **options: Any) -> Any:  # noqa: FBT002 - Django's
+        """The fields of the row, and those of its secret: a new one needs it."""
+        form = super().get_form(request, obj, change, **{**options, "fields": FIELDS})
+        return type("PlatformCredentialForm", (CredentialFields if change else NewCredential, form), {})
+
+    @display(description="Use", label={"Active": "success", "Off": "danger"}, ordering="is_active")
+    def use(self, credential: PlatformCredential) -> str:
+        """Active or off."""
+        return "Active" if credential.is_active else "Off"
+
+    @display(description="Secret", label=STATE_COLOURS)
+    def state(self, credential: PlatformCredential) -> str:
+        """Whether it can be sent; never what it is."""
+        return credential.state if credential.encrypted_secret else ""
+
+    def create_by_action(self, user: User, values: dict[str, Any]) -> PlatformCredential:
+        """Add the credential to its platform connection."""
+        secret, connection = taken_from(values), values.pop("platform_connection")
+        if secret is None:
+            raise ValueError("the form asks for the secret")
+        return actions.create_credential(connection, secret, acting_user=user, **values)
+
+    def change_by_action(self, user: User, row: PlatformCredential, values: dict[str, Any]) -> None:
+        """Change its name, limits, use or secret."""
+        secret = taken_from(values)
+        if secret is not None:
+            actions.set_secret(row, secret, acting_user=user)
+        if values:
+            actions.change_credential(row, values, acting_user=user)
+
+    def delete_by_action(self, user: User, row: PlatformCredential) -> None:
+        """Delete it with its secret."""
+        actions.delete_credential(row, acting_user=user)
