@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import (
@@ -209,7 +210,7 @@ def parse_signing_key(value: str) -> str:
     """Understand an RSA private key in PEM, of at least 2048 bits."""
     try:
         key = load_pem_private_key(_with_line_breaks(value).encode(), password=None)
-    except (ValueError, TypeError) as refusal:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as refusal:
         raise ValueError("it must be an RSA private key in PEM, without a password.") from refusal
     if not isinstance(key, RSAPrivateKey) or key.key_size < LEAST_RSA_BITS:
         raise ValueError(f"it must be an RSA key of at least {LEAST_RSA_BITS} bits.")
@@ -227,7 +228,7 @@ def parse_verification_keys(value: str) -> Names:
 def _verification_key(pem: str) -> str:
     try:
         key = load_pem_public_key(pem.encode())
-    except ValueError as refusal:
+    except (ValueError, UnsupportedAlgorithm) as refusal:
         raise ValueError("it must be RSA public keys in PEM, one after the other.") from refusal
     if not isinstance(key, RSAPublicKey) or key.key_size < LEAST_RSA_BITS:
         raise ValueError(f"each must be an RSA key of at least {LEAST_RSA_BITS} bits.")

@@ -13,6 +13,10 @@ ELLIPTIC_KEY = (
     generate_private_key(SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 )
 
+KEY_OF_NO_KIND = (
+    "-----BEGIN PUBLIC KEY-----\nMA0wBgYCKgMFAAMDAKvN\n-----END PUBLIC KEY-----\n"  # its algorithm is 1.2.3
+)
+
 
 def faults(read, variables):
     environment = Environment(variables)
@@ -189,7 +193,9 @@ def test_a_signing_key_is_a_private_rsa_key(value):
         parse.parse_signing_key(value)
 
 
-@pytest.mark.parametrize("value", ["canary", SIGNING_KEY], ids=["word", "private"])
+@pytest.mark.parametrize(
+    "value", ["canary", SIGNING_KEY, KEY_OF_NO_KIND], ids=["word", "private", "of a kind that nobody knows"]
+)
 def test_a_verification_key_is_a_public_rsa_key(value):
     with pytest.raises(ValueError, match="RSA"):
         parse.parse_verification_keys(value)

@@ -195,6 +195,13 @@ WRONG_TOKENS = (
         for value in ("Infinity", "-Infinity", "NaN", "1e999", "1e300", "9" * 400, "-1", "true", '"17"', "null", "[]")
     }
     | {
+        f"header_with_{more}": (lambda more=more: in_base64(json.dumps(HEADER)[:-1] + f", {more}}}") + ".e30.e30")
+        for more in (
+            *('"crit": 17', '"crit": null', '"crit": [17]', '"crit": [[]]', '"crit": ["b64"], "b64": false'),
+            *('"alg": 17', '"alg": null', '"alg": ["RS256"]', '"jwk": {}', '"x5c": [17]', '"zip": "DEF"'),
+        )
+    }
+    | {
         f"without_{name}": (lambda name=name: without_claim(name))
         for name in ("tenant", "client_id", "jti", "exp", "iat")
     }
