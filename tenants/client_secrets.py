@@ -15,12 +15,6 @@ def new_client_secret() -> str:
     return f"{PREFIX}{random_part}{checksum(random_part)}"
 
 
-def is_well_formed(secret: str) -> bool:
-    """Tell whether ``secret`` could be one of ours."""
-    random_part = secret.removeprefix(PREFIX)[:RANDOM_LETTERS]
-    return secret == f"{PREFIX}{random_part}{checksum(random_part)}" and len(random_part) == RANDOM_LETTERS
-
-
 def checksum(random_part: str) -> str:
     """CRC-32 in six letters of the alphabet, as GitHub does for its tokens."""
     number = crc32(random_part.encode())

@@ -1,4 +1,8 @@
-"""Surfaces that people and programs use read through tenants/access.py and write through tenants/actions/."""
+"""Surfaces that people and programs use read through tenants/access.py and write through tenants/actions/.
+
+The admin alone may read models itself: AdministratorSite lets in nobody but administrators, who see all rows, so there
+is nobody on whose behalf less would have to be shown. tests/controlplane/test_admin_site.py tries every list of it.
+"""
 
 import ast
 
@@ -6,7 +10,7 @@ import pytest
 
 from tests.architecture.sources import ROOT, source_files
 
-ADMIN = ("tenants/admin/", "relay/admin/", "controlplane/admin")  # behind AdministratorSite, which sees all
+ADMIN = ("tenants/admin/", "relay/admin/", "controlplane/admin")  # behind AdministratorSite
 VIEWS = ("controlplane/api/", "controlplane/portal/")
 WRITES = {"save", "asave", "bulk_create", "bulk_update", "get_or_create", "update_or_create"}
 WRITES_OF_QUERYSETS = {"create", "update", "delete"}

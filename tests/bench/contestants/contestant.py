@@ -10,7 +10,6 @@ from tests.bench.ground.program import Program
 from tests.bench.load.scenarios import Target
 
 PLAIN, TLS = "plain", "tls"
-UPSTREAMS = (PLAIN, TLS)
 _ADMINISTRATORS_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/opt/homebrew/bin:/usr/local/bin:/usr/bin:/bin"
 
 

@@ -6,7 +6,7 @@ from django.utils import timezone
 from oauth2_provider.models import AccessToken
 
 from tenants.actions import clients
-from tenants.client_secrets import is_well_formed
+from tenants.client_secrets import PREFIX
 from tenants.models.clients import OAuthClient
 from tests.tenants.factories import SECRET, ChannelFactory, ClientFactory, PolicyFactory
 
@@ -26,7 +26,7 @@ def with_token(client):
 def test_a_new_client_comes_with_a_secret_that_only_its_maker_sees(acme, alice):
     issued = clients.create_client(acme, name="Bridge", acting_user=alice)
 
-    assert is_well_formed(issued.secret)
+    assert issued.secret.startswith(PREFIX)
     assert knows(issued.client, issued.secret)
     assert issued.secret not in issued.client.client_secret
     assert issued.client.secret_last_four == issued.secret[-4:]
