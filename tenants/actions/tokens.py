@@ -11,6 +11,12 @@ from tenants.models.clients import OAuthClient
 from tenants.models.tokens import RevokedToken
 from tenants.snapshots import publish_revocation_on_commit
 
+MOST_REVOKED = 10_000  # of one tenant, until their end: each relay reads them all whenever there is one more
+
+
+class TooManyRevoked(Exception):
+    """So many tokens of the tenant are revoked that no list can hold another; the token still counts."""
+
 
 @dataclass(frozen=True, slots=True)
 class EndedToken:
@@ -26,7 +32,12 @@ def revoke_token(client: OAuthClient, token: EndedToken) -> None:
     """End one token at the client's own wish; connections opened with it close within a second (4502).
 
     While Redis does not answer it is stored all the same, and in force within a minute of Redis being back.
+
+    Raises:
+        TooManyRevoked: the tenant has revoked so many that still count.
     """
+    if RevokedToken.objects.in_force().filter(tenant=client.tenant_id).count() >= MOST_REVOKED:
+        raise TooManyRevoked
     deleted, _ = AccessToken.objects.filter(application=client, token_checksum=token.digest).delete()
     if not deleted:
         return  # revoked before

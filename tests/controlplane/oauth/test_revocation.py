@@ -1,8 +1,12 @@
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from controlplane.oauth.introspection import introspect
 from controlplane.oauth.revocation import revoke
 from relay.store.pool import blocking
+from tenants.actions import tokens
 from tenants.models.tenants import Tenant
 from tests.tenants.factories import ClientFactory
 
@@ -83,3 +87,32 @@ def test_without_redis_the_token_ends_all_the_same(client, ask, token_of, settin
 
     blocking.cache_clear()
     assert introspect(ask(client, {"token": token})).document == {"active": False}
+
+
+@pytest.fixture
+def full(client, ask, token_of, monkeypatch):
+    """Acme has revoked as many tokens as it may."""
+    monkeypatch.setattr(tokens, "MOST_REVOKED", 2)  # revoking ten thousand would take a minute
+    for _ in range(2):
+        revoke(ask(client, {"token": token_of(client)}))
+
+
+def test_a_tenant_that_revoked_too_many_is_told_that_the_token_still_counts(full, client, ask, token_of, refused):
+    staying = token_of(client)
+
+    answer = refused(revoke, ask(client, {"token": staying}))
+
+    assert (answer.status, answer.headers["retry-after"]) == (503, "60")
+    assert introspect(ask(client, {"token": staying})).document["active"]
+
+
+def test_how_many_one_tenant_revoked_is_nothing_to_another(full, umbrella, ask, token_of):
+    other = ClientFactory.create(tenant=umbrella)
+
+    assert revoke(ask(other, {"token": token_of(other)})).status == 200
+
+
+def test_revocations_that_have_ended_make_room(full, client, acme, ask, token_of):
+    acme.revoked_tokens.update(ends_at=timezone.now() - timedelta(minutes=2))
+
+    assert revoke(ask(client, {"token": token_of(client)})).status == 200
