@@ -15,6 +15,7 @@ KINDS = (
     "tenants_member",
     "tenants_user",
     "tenants_platformconnection",
+    "tenants_platformcredential",
     "tenants_channel",
     "tenants_oauthclient",
     "tenants_throttlepolicy",
@@ -28,7 +29,7 @@ KINDS = (
     "auditlog_logentry",
     "django_celery_beat_periodictask",
 )
-ADDED = KINDS[:7]
+ADDED = KINDS[:8]
 
 
 def list_of(kind: str) -> str:
@@ -55,6 +56,7 @@ def every_page(content: Content) -> dict[str, str]:
         "member": content.member,
         "person": content.member.user,
         "platform-connection": content.connection,
+        "platform-credential": content.connection.credentials.get(),
         "channel": content.channel,
         "client": content.client,
         "client-disabled": content.disabled,

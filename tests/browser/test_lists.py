@@ -12,6 +12,7 @@ FOUND_BY = {
     "tenants_member": ("bob", "Operator"),
     "tenants_user": ("bob", "Yes"),
     "tenants_platformconnection": ("CXone", "NICE CXone"),
+    "tenants_platformcredential": ("Main", "Yes"),
     "tenants_channel": ("web-chat", "Genesys production"),
     "tenants_oauthclient": ("bridge", "web-chat"),
     "tenants_throttlepolicy": ("nightly", "Acme Travel"),

@@ -18,6 +18,7 @@ FIRST_STEPS = {
     "tenants_tenant": "Add one, then a platform connection, a channel and a client for it.",
     "tenants_member": "A member is a person in a tenant.",
     "tenants_platformconnection": "account on Genesys Cloud CX or NICE CXone",
+    "tenants_platformcredential": "Several of one platform connection share its traffic.",
     "tenants_channel": "add one of those first",
     "tenants_oauthclient": "Add one, then give it channels and scopes.",
     "tenants_throttlepolicy": "Add one, change its zones, publish it, then choose it for a client.",
