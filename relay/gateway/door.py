@@ -31,6 +31,7 @@ LINGER_BYTES = 1024 * 1024
 ANSWER_SECONDS = 30.0  # from a request's head until its answer is on its way; then the client is cut off
 MOST_REQUESTS = 100  # on one connection; the last answer says that it ends
 CLOSE = (b"connection", b"close")
+WHOLE = h11.DONE, h11.MUST_CLOSE  # a request that has come to its end
 Message = dict[str, Any]
 StaysOpen: TypeAlias = Any  # a bool, as asyncio reads it; Uvicorn's class says None
 Client = tuple[str, int]  # address and port
@@ -331,7 +332,7 @@ class RequestProtocol(H11Protocol):
 
     def eof_received(self) -> StaysOpen:
         """Answer all the same: who sends no more may still read (RFC 9112, section 9.6). In TLS nobody can."""
-        self._has_ended = self.conn.their_state is h11.DONE and not is_ssl(self.transport)
+        self._has_ended = self.conn.their_state in WHOLE and not is_ssl(self.transport)
         return self._has_ended
 
     def data_received(self, data: bytes) -> None:
@@ -360,11 +361,11 @@ class RequestProtocol(H11Protocol):
             self._give_back()
 
     def _give_back(self) -> None:
-        if self._has_ended:
+        unread, _ = self.conn.trailing_data
+        if self._has_ended and not unread:
             self.transport.close()
         if self.transport.is_closing():
             return
-        unread, _ = self.conn.trailing_data
         self._deadline.cancel()
         self.connections.discard(self)
         self.transport.set_write_buffer_limits()

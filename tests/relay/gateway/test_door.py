@@ -18,6 +18,7 @@ pytestmark = pytest.mark.asyncio
 KIB = 1024
 MASKED_HI = b"\x81\x82\0\0\0\0hi"
 LIVEZ = b"GET /livez HTTP/1.1\r\nHost: relay\r\n\r\n"
+TOKEN_ASKED = b"POST /oauth/token HTTP/1.1\r\nHost: relay\r\nContent-Length: 8\r\n\r\ngrant=no"
 ECHO = upgrade_request("/v2/websocket/echo")
 
 
@@ -267,6 +268,26 @@ async def test_who_sends_no_more_after_a_request_still_gets_the_answer(relay):
         client.writer.write_eof()
 
         assert (await client.end()).endswith(b'{"status": "ok"}')
+
+
+@pytest.mark.parametrize(
+    ("sent", "answers"),
+    [
+        (TOKEN_ASKED.replace(b"Host", b"Connection: close\r\nHost"), 1),
+        (TOKEN_ASKED.replace(b"HTTP/1.1", b"HTTP/1.0"), 1),
+        (TOKEN_ASKED * 3, 3),
+        (TOKEN_ASKED + LIVEZ, 2),
+        (TOKEN_ASKED + TOKEN_ASKED[:-1], 1),
+        (TOKEN_ASKED + LIVEZ[:-1], 1),
+        (TOKEN_ASKED + ECHO, 2),
+    ],
+    ids=["the_last", "http_1_0", "several", "and_another", "an_unfinished_body", "an_unfinished_head", "a_handshake"],
+)
+async def test_who_sends_no_more_gets_an_answer_to_each_whole_request_and_then_the_end(relay, sent, answers):
+    async with knocking(relay, sent) as client:
+        client.writer.write_eof()
+
+        assert len(re.findall(rb"HTTP/1.1 \d+", await client.end())) == answers
 
 
 async def test_the_last_answer_of_a_connection_says_that_it_ends(relay, bound):
