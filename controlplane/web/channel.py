@@ -8,9 +8,10 @@ import resource
 from collections.abc import Callable
 
 from daphne.http_protocol import WebRequest
-from twisted.internet.interfaces import IAddress, IDelayedCall
+from twisted.internet.interfaces import IAddress, IDelayedCall, IHalfCloseableProtocol
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, HTTPFactory, Request
+from zope.interface import implementer
 
 from controlplane.content_security import BARE
 from relay.protocol.heads import GIVEN_ONCE, written_answer
@@ -27,6 +28,7 @@ SINGLE_HEADERS = (*GIVEN_ONCE, b"host")
 TOO_LARGE = f"The body is larger than {LARGEST_BODY_BYTES:,} bytes."
 
 
+@implementer(IHalfCloseableProtocol)
 class WebChannel(HTTPChannel):
     """One client's connection: refuses what is too slow, too large or ambiguous before it is kept."""
 
@@ -38,7 +40,7 @@ class WebChannel(HTTPChannel):
         super().__init__()
         self._deadline: IDelayedCall | None = None
         self._body_bytes: int | None = None  # of a body that comes in chunks
-        self._is_refused = False
+        self._is_refused = self._is_answering = self._has_ended = False  # ended: the client sends no more
         self._passed_over_bytes = 0
 
     def connectionMade(self) -> None:
@@ -52,6 +54,15 @@ class WebChannel(HTTPChannel):
         self._begin(None)
         self.factory.closed(self)
         super().connectionLost(reason)
+
+    def readConnectionLost(self) -> None:
+        """Answer what is asked all the same: who sends no more may still read (RFC 9112, section 9.6)."""
+        self._has_ended = True
+        if not self._is_answering:
+            self.transport.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """Do nothing: the client is told no more, and has a while to leave."""
 
     def dataReceived(self, data: bytes) -> None:
         """Take in a part of a request, or pass over what comes behind a refusal."""
@@ -95,14 +106,18 @@ class WebChannel(HTTPChannel):
             return
         self._begin(None)
         self._body_bytes = None
+        self._is_answering = True
         super().allContentReceived()
 
     def requestDone(self, request: Request) -> None:
-        """Wait for the next request, whose head has a deadline from its first byte on."""
+        """Wait for the next request, whose head has a deadline from its first byte on; or end, if none can come."""
         self.factory.waits(self)
-        if not self.persistent:
+        if self._has_ended or not self.persistent:
             self._begin(IDLE_SECONDS, self.evict)  # Twisted waits for ever until the answer is taken
-        super().requestDone(request)
+        self._is_answering = False
+        super().requestDone(request)  # takes in what came of the next one
+        if self._has_ended and not self._is_answering:
+            self.transport.loseConnection()
 
     def evict(self) -> None:
         """End at once: somebody else needs the place."""

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.slow
 KIB, MIB = 1024, 1024 * 1024
 LIVEZ = b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 TOKEN = b"POST /oauth/token HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+ASKED = TOKEN + b"Content-Length: 3\r\n\r\na=b"
 
 
 def connection(web):
@@ -133,6 +134,29 @@ def test_requests_that_come_together_are_answered_in_order(web):
     last = LIVEZ.replace(b"Host", b"Connection: close\r\nHost")
 
     assert statuses(web, LIVEZ, TOKEN + b"Content-Length: 3\r\n\r\na=b", last) == [b"200", b"401", b"200"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "answered"),
+    [
+        (LIVEZ, [b"200"]),
+        (ASKED, [b"401"]),
+        (ASKED.replace(b"Host", b"Connection: close\r\nHost"), [b"401"]),
+        (ASKED * 2 + LIVEZ, [b"401", b"401", b"200"]),
+        (ASKED + ASKED[:-1], [b"401"]),
+        (ASKED[:-1], []),
+        (b"GET /livez HTTP/1.1\r\nHost: a", []),
+        (b"garbage\r\n\r\n", [b"400"]),
+        (TOKEN + b"Content-Length: 999999\r\n\r\na", [b"413"]),
+    ],
+    ids=["get", "post", "the_last", "several", "a_second_half", "half_a_body", "half_a_head", "garbage", "refused"],
+)
+def test_who_sends_no_more_gets_an_answer_to_each_whole_request_and_then_the_end(web, sent, answered):
+    with connection(web) as plug:
+        plug.sendall(sent)
+        plug.shutdown(socket.SHUT_WR)
+
+        assert re.findall(rb"HTTP/1.1 (\d+)", answers(plug)) == answered
 
 
 def test_20_000_requests_whose_answers_nobody_reads_cost_no_memory(web):
