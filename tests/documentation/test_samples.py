@@ -5,10 +5,11 @@ import sys
 import pytest
 from django.core.management import call_command
 
+from controlplane.environment import parse_verification_keys
 from tenants.models.clients import OAuthClient
 from tenants.models.platform_connections import GENESYS_REGIONS
 from tenants.models.tenants import Tenant
-from tests.documentation.samples import PROJECT, is_as_told, samples
+from tests.documentation.samples import PROJECT, is_as_told, sample, samples
 from tests.tenants.factories import ClientFactory
 
 HOW_TO = "docs/how-to"
@@ -84,6 +85,17 @@ def test_revoking_a_client_ends_with_another_secret_and_no_token(entered, order_
     assert client.is_active
     assert client.client_secret != order_events.client_secret
     assert client.tokens_valid_from > order_events.tokens_valid_from
+
+
+def test_changing_the_signing_key_makes_the_next_public_key_known_beside_the_present_one(tmp_path):
+    page = f"{HOW_TO}/change-the-signing-key.md"
+    script = sample(page, "sh make").replace("python ", f"PYTHONPATH={PROJECT} {sys.executable} ")
+    for each in (script, "mv next_verification_key verification_keys", script, sample(page, "sh announce")):
+        subprocess.run(["bash", "-euo", "pipefail", "-c", each], cwd=tmp_path, check=True)
+
+    keys = parse_verification_keys((tmp_path / "verification_keys").read_text(encoding="ascii"))
+    assert len(set(keys)) == 2
+    assert keys[-1].strip() == (tmp_path / "next_verification_key").read_text(encoding="ascii").strip()
 
 
 @pytest.mark.parametrize("page", DECISIONS)
