@@ -118,6 +118,13 @@ def _commands():
     return sorted((ROOT / "controlplane" / "management" / "commands").glob("[a-z]*.py"))
 
 
+def _queries():
+    for page in sorted((ROOT / "docs").rglob("*.md")):
+        for quoted, block in re.findall(r"```promql\n(.+?)\n```|`([^`\n]+)`", page.read_text(encoding="utf-8")):
+            if re.search(r"\bfloodgate_\w+[\[{)]", quoted + block):
+                yield quoted + block
+
+
 @pytest.mark.parametrize("variable", sorted({*_variables(), *_variables_read_elsewhere()}))
 def test_every_setting_is_explained(variable):
     assert f"| `{variable}` |" in _page("settings.md"), "a row: name, default, unit, reason"
@@ -161,6 +168,15 @@ def test_no_metric_is_explained_that_is_not_there():
     explained = set(re.findall(r"^\| (`floodgate_\w+`) \|", _page("metrics.md"), re.MULTILINE))
 
     assert explained <= set(_metrics())
+
+
+@pytest.mark.parametrize("query", sorted(set(_queries())))
+def test_every_query_of_a_page_asks_for_labels_that_its_metrics_have(query):
+    rows = re.findall(r"^\| `(floodgate_\w+)` \| \w+ \| ([^|]*) \|", _page("metrics.md"), re.MULTILINE)
+    there = {"le"}.union(*(labels.strip().split(", ") for name, labels in rows if re.search(rf"\b{name}", query)))
+    groups = re.findall(r"\b(?:by|on|group_left) \(([^)]*)\)", query)
+
+    assert {*re.findall(r"(\w+)(?:=|!=|=~)\"", query), *", ".join(groups).split(", ")} - {""} <= there
 
 
 @pytest.mark.parametrize("command", _commands(), ids=lambda path: path.stem)
