@@ -181,11 +181,14 @@ class Policies:
             return await load_record(self._redis, tenant_id, client_id)
 
     async def _load_revoked(self, tenant_id: str, tenant: KnownTenant) -> None:
-        """Load the revoked tokens; the answer to an earlier question never replaces that to a later one."""
+        """Load the revoked tokens; the answer to an earlier question never replaces that to a later one.
+
+        An empty list takes nothing away: Redis may have lost it, and while the database is away nobody builds it again.
+        """
         question = next(self._questions)
         revoked = await load_revoked_tokens(self._redis, tenant_id)
         if question > tenant.revoked_as_of:
-            tenant.revoked, tenant.revoked_as_of = revoked, question
+            tenant.revoked, tenant.revoked_as_of = revoked or tenant.revoked, question
 
     @contextmanager
     def _use(self, tenant_id: str) -> Iterator[KnownTenant]:

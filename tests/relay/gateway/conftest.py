@@ -2,8 +2,13 @@
 
 import psycopg
 import pytest
-from django.db import connection
+import pytest_asyncio
+from asgiref.sync import sync_to_async
+from django.db import connection, connections
 
+from relay.gateway.policies import Policies
+from relay.store.pool import on_loop
+from tests.relay.gateway.audience import Audience
 from tests.relay.running import running_relay
 from tests.tenants.factories import ClientFactory
 
@@ -42,3 +47,17 @@ def locked_tenant(stored_client):
         holding.execute("SELECT 1 FROM tenants_tenant FOR UPDATE")
         yield holding
     connection.close_pool()
+
+
+@pytest.fixture
+def audience():
+    return Audience()
+
+
+@pytest_asyncio.fixture
+async def policies(audience):
+    """What a relay process knows: nothing yet."""
+    redis_on_loop = on_loop()
+    yield Policies(redis_on_loop, "7-5f1c", audience)
+    await redis_on_loop.aclose()
+    await sync_to_async(connections.close_all, thread_sensitive=False)()  # those of a rebuild's thread

@@ -3,16 +3,12 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-import pytest_asyncio
-from asgiref.sync import sync_to_async
-from django.db import connections
 
-from relay.gateway.policies import Policies
 from relay.protocol.denials import Denied
 from relay.store import keys
 from relay.store.announcements import announce
 from relay.store.client_records import FORM, WRITTEN, replace_records
-from relay.store.pool import blocking, on_loop
+from relay.store.pool import blocking
 from relay.store.receipts import note_announced
 from relay.store.revocations import list_revoked_tokens
 from tenants.models.tokens import RevokedToken
@@ -20,7 +16,6 @@ from tests.relay import records
 from tests.relay.eventually import eventually
 from tests.relay.gateway.audience import (
     FAR_FUTURE,
-    Audience,
     following,
     identity_of,
     receipt_of,
@@ -30,24 +25,9 @@ from tests.relay.gateway.audience import (
 )
 
 pytestmark = pytest.mark.asyncio
-WORKER = "7-5f1c"
 END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'"
 FIVE_MINUTES_ON = datetime.now(UTC) + timedelta(minutes=5)
 UNKNOWN, UNAVAILABLE = (401, "invalid_token"), (503, "store_unavailable")
-
-
-@pytest.fixture
-def audience():
-    return Audience()
-
-
-@pytest_asyncio.fixture
-async def policies(audience):
-    """What a relay process knows: nothing yet."""
-    redis_on_loop = on_loop()
-    yield Policies(redis_on_loop, WORKER, audience)
-    await redis_on_loop.aclose()
-    await sync_to_async(connections.close_all, thread_sensitive=False)()  # those of a rebuild's thread
 
 
 @pytest.fixture
@@ -337,6 +317,20 @@ async def test_a_revocation_holds_even_where_the_tenants_records_are_damaged(red
 
         assert not policies.is_valid(identity_of(record), record)
         assert policies.is_valid(identity_of(record, token_id="t2"), record)
+
+
+async def test_a_token_that_a_relay_knows_as_revoked_stays_so_while_redis_has_lost_the_list(redis, policies, audience):
+    record = written()
+
+    async with following(policies, audience, record):
+        list_revoked_tokens(record.tenant_id, {"t1": FAR_FUTURE})
+        announce(record.tenant_id)
+        await eventually(lambda: len(audience.told) == 1)
+        blocking().delete(keys.revoked_tokens(record.tenant_id))
+        announce(record.tenant_id)
+        await eventually(lambda: len(audience.told) == 2)
+
+        assert not policies.is_valid(identity_of(record), record)
 
 
 async def test_a_change_that_cannot_be_applied_to_one_tenants_connections_is_applied_to_anothers(
