@@ -7,7 +7,7 @@ What this process holds under each cap it says when that changes, and now and th
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
@@ -28,6 +28,7 @@ log = structlog.get_logger()
 US_NS = 1_000
 RETRY_ALONE_NS = 2 * SECOND_NS
 SAY_SECONDS = 1.0  # how often one looks whether something must be said again
+DECISION_SECONDS = 10.0  # in all: of a storm, those behind wait until the ones before them are decided
 ENTER_SECONDS = 1.0  # that a handshake waits for Redis, and for a connection to it: it has more time than a message
 LEFT_SECONDS = 0.005  # a handshake that comes within this says along who has left
 
@@ -84,12 +85,11 @@ class Entering:
             tenant = self._tenants[tenant_id] = TenantPlaces(tenant_id)
         one = Waiting(next(self._numbers), zones, caps, end, asyncio.get_running_loop().create_future())
         tenant.waiting.append(one)
-        if not tenant.is_letting_in:
-            tenant.is_letting_in = True
-            self._begin(self._let_in(tenant), tenant)
         try:
-            yield await one.wait
+            self._let_in_soon(tenant)
+            yield await self._decision(one)
         finally:
+            one.wait.cancel()  # nothing, where it was decided
             if tenant.give_back(one):
                 self._say_soon(tenant)
 
@@ -122,10 +122,32 @@ class Entering:
         """End all tasks."""
         await end_tasks(self._tasks)
 
-    def _begin(self, work: Coroutine[None, None, None], tenant: TenantPlaces) -> None:
-        task = asyncio.create_task(work, name=f"places of {tenant.tenant_id}")
+    async def _decision(self, one: Waiting) -> int:
+        """Wait for the decision on one connection, but not for ever."""
+        try:
+            async with asyncio.timeout(DECISION_SECONDS):
+                return await one.wait
+        except TimeoutError:
+            raise NotLetIn(None, RETRY_ALONE_NS) from None
+
+    def _let_in_soon(self, tenant: TenantPlaces) -> None:
+        if not tenant.is_letting_in:
+            self._begin(self._let_in, tenant)
+            tenant.is_letting_in = True
+
+    def _begin(self, work: Callable[[TenantPlaces], Coroutine[None, None, None]], tenant: TenantPlaces) -> None:
+        task = asyncio.create_task(work(tenant), name=f"places of {tenant.tenant_id}")
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda task: self._note_end(task, tenant))
+
+    def _note_end(self, task: asyncio.Task[None], tenant: TenantPlaces) -> None:
+        """Go on with those who wait, should the task have failed: it took the ones on whom it failed along."""
+        self._tasks.discard(task)
+        if task.cancelled() or task.exception() is None:
+            return
+        log.error("background_task_failed", task=task.get_name(), exc_info=task.exception())
+        if tenant.waiting:
+            self._let_in_soon(tenant)
 
     async def _let_in(self, tenant: TenantPlaces) -> None:
         """Decide those who wait, and those who come meanwhile: as many as there are in one round trip."""
@@ -238,8 +260,8 @@ class Entering:
 
     def _say_soon(self, tenant: TenantPlaces) -> None:
         if not (tenant.is_away or tenant.is_leaving):
+            self._begin(self._say_who_left, tenant)
             tenant.is_leaving = True
-            self._begin(self._say_who_left(tenant), tenant)
 
     async def _say_who_left(self, tenant: TenantPlaces) -> None:
         await asyncio.sleep(LEFT_SECONDS)

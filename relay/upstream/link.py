@@ -92,20 +92,24 @@ async def _open(target: LinkTarget, resolver: Resolver) -> Link:
         raise LinkFailed(f"no connection: {error}") from error
     transport, dialog = await _connect(endpoint, target, resolver)
     try:
+        return await _shaken_hands(transport, dialog)
+    except BaseException:
+        transport.abort()
+        raise
+
+
+async def _shaken_hands(transport: asyncio.Transport, dialog: "_Dialog") -> Link:
+    try:
         async with asyncio.timeout(HANDSHAKE_SECONDS):
             status, head = await dialog.answer
-        with transport.get_extra_info("socket").dup() as peer:  # uvloop's stand-in would make one for each option
-            notice_dead_peer(peer, PLATFORM_GRACE_SECONDS)
-            keep_little_unsent(peer)
-    except BaseException as error:
-        transport.abort()
-        if isinstance(error, TimeoutError):
-            why = f"the platform did not answer the handshake within {HANDSHAKE_SECONDS:g} s"
-            raise LinkFailed(why, Phase.HANDSHAKE) from error
-        raise
+    except TimeoutError as error:
+        why = f"the platform did not answer the handshake within {HANDSHAKE_SECONDS:g} s"
+        raise LinkFailed(why, Phase.HANDSHAKE) from error
     if status != SWITCHING_PROTOCOLS:
-        transport.abort()
         raise LinkRefused(status, {name.decode(): value.decode("latin-1") for name, value in head.headers})
+    with transport.get_extra_info("socket").dup() as peer:  # uvloop's stand-in would make one for each option
+        notice_dead_peer(peer, PLATFORM_GRACE_SECONDS)
+        keep_little_unsent(peer)
     return Link(
         transport=transport,
         subprotocol=_joined(head, b"sec-websocket-protocol"),
