@@ -6,16 +6,15 @@ An opening handshake goes to the ASGI application, which may take the socket ove
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 from urllib.parse import unquote
 
-import h11
 from django.conf import settings
 from uvicorn.config import Config
-from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.utils import is_ssl
 from uvicorn.server import ServerState
 
+from relay.gateway.request import RequestProtocol
 from relay.protocol import denials
 from relay.protocol.denials import Denial, Denied
 from relay.protocol.forwarded import client_address
@@ -28,12 +27,7 @@ TAKE_OVER = "floodgate.take_over"
 HANDSHAKE_DEADLINE_SECONDS = 5.0
 SHORT_DEADLINE_SECONDS = 1.0  # where memory or files are short
 LINGER_BYTES = 1024 * 1024
-ANSWER_SECONDS = 30.0  # from a request's head until its answer is on its way; then the client is cut off
-MOST_REQUESTS = 100  # on one connection; the last answer says that it ends
-CLOSE = (b"connection", b"close")
-WHOLE = h11.DONE, h11.MUST_CLOSE  # a request that has come to its end
 Message = dict[str, Any]
-StaysOpen: TypeAlias = Any  # a bool, as asyncio reads it; Uvicorn's class says None
 Client = tuple[str, int]  # address and port
 NOWHERE: Client = ("", 0)  # the socket's other end has left already
 
@@ -71,9 +65,18 @@ class ClientDoor(asyncio.Protocol):
     )
 
     def __init__(
-        self, config: Config, server_state: ServerState, app_state: dict[str, Any], _loop: object = None
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: object = None,
+        *,
+        requests: int = 0,
     ) -> None:
-        """Take Uvicorn's configuration, its account of connections, and what the lifespan left for the application."""
+        """Take Uvicorn's configuration, its account of connections, and what the lifespan left for the application.
+
+        So many ``requests`` were answered on the connection.
+        """
         self._config = config
         self._server_state = server_state
         self._app_state = app_state
@@ -82,26 +85,32 @@ class ClientDoor(asyncio.Protocol):
         self._headers: Headers = []
         self._task: asyncio.Task[None] | None = None
         self._is_answered = self._is_refused = False
-        self._requests = 0  # that were answered on this connection
+        self._requests = requests
         self._passed_over_bytes = 0
+        self._timer: asyncio.TimerHandle | None = None
         self.client: Client | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the head of a request, and no longer than the deadline."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is one by its methods only
+        with contained("handshake", self._transport.abort):  # the server would leave the socket open
+            self._wait_for_head()
+
+    def _wait_for_head(self) -> None:
         self._connections.add(self)
         self._patience_seconds = SHORT_DEADLINE_SECONDS if self._short_of else HANDSHAKE_DEADLINE_SECONDS
         self._timer = self._loop.call_later(self._patience_seconds, self._give_up)
         if self._app_state["worker"].resources.is_at_last_files and not self._requests:
             self._refuse(denials.relay_full("files"))  # at once: without a file, the next one would be reset
 
-    def reopen(self, transport: asyncio.Transport, unread: bytes, requests: int) -> None:
-        """Wait for a further request on a connection on which so many ``requests`` were answered."""
-        self._requests = requests
-        self.connection_made(transport)
-        transport.set_protocol(self)
+    def _reopen(self, unread: bytes) -> None:
+        """Wait for a further request on a connection that had an answer."""
+        door = type(self)(self._config, self._server_state, self._app_state, requests=self._requests + 1)
+        door.client = self.client
+        door.connection_made(self._transport)
+        self._transport.set_protocol(door)
         if unread:
-            self.data_received(unread)
+            door.data_received(unread)
 
     def connection_lost(self, _error: Exception | None) -> None:
         """End the handshake: nobody waits for its answer."""
@@ -120,7 +129,7 @@ class ClientDoor(asyncio.Protocol):
             self._refuse(denials.head_refused(error.status, str(error)))
             return
         if complete is not None:
-            self._timer.cancel()
+            self._stop_timer()
             self._transport.pause_reading()
             self._app_state["worker"].take_turn(lambda: self._open_in_turn(*complete))
 
@@ -130,10 +139,11 @@ class ClientDoor(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """Answer what is undecided: this process ends."""
-        if self._is_idle:
-            self._transport.close()
-        elif not self._is_answered:
-            self._refuse(denials.draining())
+        with contained("handshake", self._transport.abort):
+            if self._is_idle:
+                self._transport.close()
+            elif not self._is_answered:
+                self._refuse(denials.draining())
 
     @property
     def _is_idle(self) -> bool:
@@ -206,7 +216,8 @@ class ClientDoor(asyncio.Protocol):
 
     def _hand_over_to_http(self, client: Client) -> None:
         self._leave()
-        protocol = RequestProtocol(self._config, self._server_state, self._app_state, self._requests + 1)
+        protocol = RequestProtocol(self._config, self._server_state, self._app_state)
+        protocol.answers(self._requests + 1, self._reopen)
         protocol.connection_made(self._transport)
         protocol.client = client
         self._transport.set_protocol(protocol)
@@ -270,7 +281,7 @@ class ClientDoor(asyncio.Protocol):
     def _write_refusal(self, status: int, headers: Headers, body: bytes) -> None:
         """Answer, and end the socket once the client has read it: closed over unread bytes, it would be reset."""
         self._is_answered = self._is_refused = True
-        self._timer.cancel()
+        self._stop_timer()
         if self._transport.is_closing():
             return
         self._transport.write(refusal(status, [*self._server_state.default_headers, *headers], body))
@@ -287,14 +298,19 @@ class ClientDoor(asyncio.Protocol):
             self._transport.abort()
 
     def _give_up(self) -> None:
-        if self._is_idle:
-            self._transport.close()
-        else:
-            self._refuse(denials.handshake_too_slow(self._patience_seconds))
+        with contained("handshake", self._transport.abort):
+            if self._is_idle:
+                self._transport.close()
+            else:
+                self._refuse(denials.handshake_too_slow(self._patience_seconds))
 
     def _leave(self) -> None:
-        self._timer.cancel()
+        self._stop_timer()
         self._connections.discard(self)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
 
 
 class OperationsDoor(ClientDoor):
@@ -304,73 +320,6 @@ class OperationsDoor(ClientDoor):
 
     def _charge(self, client: Client) -> None:
         """Let everybody ask."""
-
-
-class RequestProtocol(H11Protocol):
-    """Uvicorn's HTTP for one request. The next one on the same connection begins at the door, with a new deadline.
-
-    The door reads no further before the answer is on its way as a whole: a client that sends requests and reads no
-    answers would else have the relay keep all of these.
-    """
-
-    def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any], requests: int) -> None:
-        """Answer the connection's request number ``requests``."""
-        super().__init__(config, server_state, app_state)
-        self._requests = requests
-        self._is_answered = self._has_ended = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Give the client so long to take its answer."""
-        super().connection_made(cast("asyncio.Transport", transport))
-        self.transport.set_write_buffer_limits(high=0)  # resume_writing is called once nothing waits
-        self._deadline = self.loop.call_later(ANSWER_SECONDS, self.transport.abort)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """End the request: nobody waits for its answer."""
-        self._deadline.cancel()
-        super().connection_lost(exc)
-
-    def eof_received(self) -> StaysOpen:
-        """Answer all the same: who sends no more may still read (RFC 9112, section 9.6). In TLS nobody can."""
-        self._has_ended = self.conn.their_state in WHOLE and not is_ssl(self.transport)
-        return self._has_ended
-
-    def data_received(self, data: bytes) -> None:
-        """Take the request in; the last one's answer says that the connection ends."""
-        super().data_received(data)
-        if self.cycle is not None and self._requests >= MOST_REQUESTS:
-            self.cycle.default_headers = [*self.server_state.default_headers, CLOSE]
-
-    def resume_writing(self) -> None:
-        """Go on, as all that was written is on its way."""
-        super().resume_writing()
-        if self._is_answered:
-            self._give_back()
-
-    def on_response_complete(self) -> None:
-        """Give the socket back once the answer is on its way, unless it ends."""
-        self.server_state.total_requests += 1
-        if self.transport.is_closing():
-            return
-        if self.conn.their_state is not h11.DONE:
-            self.transport.close()  # where the rest of this request ends can't be told
-            return
-        self._is_answered = True
-        self.flow.pause_reading()
-        if not self.flow.write_paused:
-            self._give_back()
-
-    def _give_back(self) -> None:
-        unread, _ = self.conn.trailing_data
-        if self._has_ended and not unread:
-            self.transport.close()
-        if self.transport.is_closing():
-            return
-        self._deadline.cancel()
-        self.connections.discard(self)
-        self.transport.set_write_buffer_limits()
-        self.flow.resume_reading()
-        ClientDoor(self.config, self.server_state, self.app_state).reopen(self.transport, unread, self._requests)
 
 
 async def _receive() -> Message:

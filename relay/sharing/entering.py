@@ -19,6 +19,7 @@ from relay.sharing.heart import Heart
 from relay.sharing.holdings import End, Places, TenantPlaces, Waiting, first_of
 from relay.sharing.surroundings import UNANSWERED, Surroundings
 from relay.store.caps import Entries, Entry, Held, Holding, Newcomer, Result, Who, enter, hold
+from relay.telemetry.defects import contained
 from relay.throttle.limiter import Limiter
 from relay.throttle.policy import LARGEST_PERIOD_NS, SECOND_NS, StoreAway, ZonePolicy
 from relay.throttle.verdict import Action
@@ -305,7 +306,9 @@ class Entering:
         if holding.surplus:
             log.error("connections_given_up", tenant=tenant.tenant_id, zone=key.name, count=holding.surplus)
             for number in list(places.ends)[-holding.surplus :]:
-                places.ends.pop(number)()  # it counts no more from now on, however long it takes to close
+                end = places.ends.pop(number)  # it counts no more from now on, however long it takes to close
+                with contained("place"):
+                    end()
         if not places.ends:
             del tenant.places[key]
 

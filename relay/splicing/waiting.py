@@ -7,18 +7,16 @@ from dataclasses import dataclass
 from enum import IntFlag
 from typing import Protocol
 
-import structlog
-
 from relay.protocol.frames import FrameKind
 from relay.splicing.gathering import Gathering
 from relay.splicing.turns import Turns
 from relay.telemetry.counters import ThrottleCounter
+from relay.telemetry.defects import contained
 from relay.throttle.leases import LeasedZone, Standing
 from relay.throttle.limiter import AnyZone
 from relay.throttle.lines import BREAK_NS, Lines, Step, Timer, Waiter
 from relay.throttle.policy import SECOND_NS
 
-log = structlog.get_logger()
 TURNS_TO_READ = 4  # of the loop, after which all has been read that lay in the kernel or in TLS, however late it is
 
 
@@ -108,8 +106,5 @@ class WaitingRoom:
 
 
 def _fail(side: Side, error: Exception) -> None:
-    log.error("waiting_side_failed", exc_info=error)
-    try:
+    with contained("line"):  # the side's session counts the error itself
         side.fail(error)
-    except Exception:
-        log.exception("waiting_side_not_ended")

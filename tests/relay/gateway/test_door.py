@@ -8,7 +8,6 @@ import pytest
 from floodgate_simulator.faults.fault import Fault
 
 from relay.gateway import door
-from relay.gateway.door import RequestProtocol
 from tests.relay.eventually import eventually, turns
 from tests.relay.integration import drop, raw_connection
 from tests.relay.opening import upgrade_request
@@ -18,7 +17,6 @@ pytestmark = pytest.mark.asyncio
 KIB = 1024
 MASKED_HI = b"\x81\x82\0\0\0\0hi"
 LIVEZ = b"GET /livez HTTP/1.1\r\nHost: relay\r\n\r\n"
-TOKEN_ASKED = b"POST /oauth/token HTTP/1.1\r\nHost: relay\r\nContent-Length: 8\r\n\r\ngrant=no"
 ECHO = upgrade_request("/v2/websocket/echo")
 
 
@@ -221,70 +219,6 @@ async def test_requests_that_come_together_are_answered_in_order(relay):
             await client.reader.readexactly(length)
 
     assert statuses == [200, 200, 400]
-
-
-@asynccontextmanager
-async def pipelining(relay, requests):
-    """A client with little room that has sent many requests and reads no answer, once the relay has come to a stop."""
-    client = await raw_connection(relay.port, buffer_bytes=4 * KIB)
-    try:
-        client.writer.transport.pause_reading()
-        client.send(LIVEZ * requests)
-        address = client.writer.get_extra_info("sockname")
-
-        def waiting():
-            protocols = [
-                each for each in list(relay.server.server_state.connections) if isinstance(each, RequestProtocol)
-            ]
-            ours = [each for each in protocols if each.transport.get_extra_info("peername") == address]
-            return [each for each in ours if each.flow.write_paused]
-
-        [protocol] = await eventually(waiting)
-        yield client, protocol
-    finally:
-        await drop(client.writer)
-
-
-async def test_the_next_request_is_read_only_when_the_answer_is_on_its_way(relay, bound):
-    bound("MOST_REQUESTS", 4_000)  # 100
-    async with pipelining(relay, 4_000) as (client, protocol):
-        await turns(0.2)
-        assert protocol.transport.get_write_buffer_size() < KIB
-
-        client.writer.transport.resume_reading()
-        for _ in range(4_000):
-            await client.reader.readuntil(b'{"status": "ok"}')
-
-
-async def test_a_client_that_never_takes_its_answer_is_cut_off(relay, bound):
-    bound("MOST_REQUESTS", 4_000)  # 100
-    bound("ANSWER_SECONDS", 0.3)  # 30 s
-    async with pipelining(relay, 4_000) as (_, protocol):
-        await eventually(lambda: protocol not in relay.server.server_state.connections)
-
-
-@pytest.mark.parametrize("request_line", [b"HTTP/1.1\r\nConnection: close", b"HTTP/1.0"])
-async def test_who_sends_no_more_gets_the_answer_after_which_its_connection_ends(relay, request_line):
-    async with knocking(relay, TOKEN_ASKED.replace(b"HTTP/1.1", request_line)) as client:
-        client.writer.write_eof()
-        assert (await client.end()).startswith(b"HTTP/1.1 ")
-
-
-@pytest.mark.parametrize(("behind", "answers"), [(LIVEZ, 3), (ECHO, 3), (TOKEN_ASKED[:-1], 2), (LIVEZ[:-1], 2)])
-async def test_who_sends_no_more_gets_an_answer_to_each_whole_request_and_then_the_end(relay, behind, answers):
-    async with knocking(relay, TOKEN_ASKED * 2 + behind) as client:
-        client.writer.write_eof()
-
-        assert len(re.findall(rb"HTTP/1.1 \d+", await client.end())) == answers
-
-
-async def test_the_last_answer_of_a_connection_says_that_it_ends(relay, bound):
-    bound("MOST_REQUESTS", 3)  # 100
-    async with knocking(relay, LIVEZ * 3) as client:
-        answers = (await client.end()).lower()
-
-    assert (answers.count(b"http/1.1 200"), answers.count(b"connection: close")) == (3, 1)
-    assert b"connection: close" in answers.rpartition(b"http/1.1")[2]
 
 
 async def test_every_request_is_charged_to_its_address_and_beyond_its_limit_the_connection_ends(relays_redis_url):

@@ -7,7 +7,8 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from relay.gateway.door import ClientDoor, OperationsDoor, RequestProtocol
+from relay.gateway.door import ClientDoor, OperationsDoor
+from relay.gateway.request import RequestProtocol
 from relay.gateway.routing import application
 from relay.gateway.server import listening_socket, relay_server, take_over_extension
 from relay.protocol.denials import Denied
@@ -116,7 +117,7 @@ async def test_uvicorn_is_the_one_whose_classes_were_read():
 async def test_uvicorns_classes_have_what_ours_use_of_them():
     config = relay_server(application).config
     config.load()
-    http = RequestProtocol(config, ServerState(), {}, 1)
+    http = RequestProtocol(config, ServerState(), {})
 
     assert {"conn", "connections", "cycle", "flow", "server_state", "transport"} <= set(vars(http))
     assert {"connections", "default_headers", "tasks", "total_requests"} <= set(vars(ServerState()))
