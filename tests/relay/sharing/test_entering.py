@@ -221,7 +221,7 @@ async def test_f10_what_a_redis_that_restarted_empty_forgot_is_said_again(own_se
 
 
 @pytest.mark.asyncio
-async def test_a_tenant_that_nothing_happens_in_costs_nothing(redis, sharing_of, tenant_id):
+async def test_a_tenant_that_nothing_happens_in_costs_nothing(own_server, sharing_of):
     sharing = sharing_of()
     async with AsyncExitStack() as stack:
         for _ in range(50):
