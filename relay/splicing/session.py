@@ -305,8 +305,8 @@ class Session:
         with self.failing_alone("session"):
             self.client.end_with(close_frame(platform_code, platform_reason, masked=True))
         for side in self._sides:
-            if side.has_ended and self._other(side).is_at_boundary:
-                side.transport.close()  # it has been told, and will not answer
+            if (side.has_ended or side.closed_by_endpoint) and self._other(side).is_at_boundary:
+                side.transport.close()  # it has been told, and will not answer, or has sent its own Close before
 
     def _end_in(self, seconds: float) -> None:
         if self._timer is not None:

@@ -240,7 +240,7 @@ class Splice(asyncio.Protocol):
         held, rest = self.held, self._rest
         self._drop()
         self._is_ending = True
-        self._last_words = b"" if self.peer.is_lost else last_words
+        self._last_words = b"" if self.peer.is_lost or self.closed_by_endpoint else last_words  # RFC 6455, 5.5.1
         self._say_last_words()
         if self._is_unreadable:
             self._session.side_unreadable(self)

@@ -4,7 +4,9 @@ from tests.architecture.bars import figures
 from tests.architecture.faults import listed
 
 # What stands beyond a bar for a reason, as the failing test names it. At most five.
-EXCEPTIONS: dict[str, str] = {}
+EXCEPTIONS: dict[str, str] = {
+    "relay/gateway: 17": "request.py, answers.py and operations.py wait for the HTTP door, a package of its own to be",
+}
 
 
 @pytest.mark.parametrize("figure", figures(), ids=lambda figure: figure.name)

@@ -3,6 +3,7 @@ import websockets
 from floodgate_simulator.faults.fault import Fault
 from websockets.frames import Frame, Opcode
 
+from relay.protocol.close_codes import CloseCode
 from tests.relay.eventually import eventually
 from tests.relay.integration import answer_of, close_of
 from tests.relay.seen import masked, received
@@ -293,3 +294,19 @@ async def test_a_client_that_answers_our_close_sees_its_socket_end_in_order(inte
     with pytest.raises(websockets.ConnectionClosed) as closed:
         await answer_of(connection)
     assert closed.value.rcvd_then_sent
+
+
+@pytest.mark.parametrize("closes_first", ["client", "platform"])
+async def test_nothing_of_ours_follows_a_close_that_was_passed_on(bare, relay, closes_first):
+    client, platform = await bare()
+    ends = {"client": client, "platform": platform}
+    closing, other = ends[closes_first], ends["platform" if closes_first == "client" else "client"]
+    [session] = [one.session for one in list(relay.worker.connections)]
+
+    closing.send(masked(close_payload(1000), Opcode.CLOSE) if closing is client else b"\x88\x02\x03\xe8")
+    assert await other.frame() == (CLOSE, close_payload(1000))
+    relay.server.servers[0].get_loop().call_soon_threadsafe(session.close, CloseCode.TOKEN_REVOKED, "token_revoked")
+
+    assert await closing.frame() == (CLOSE, close_payload(4502 if closing is client else 1001, "token_revoked"))
+    other.writer.write_eof()
+    assert await other.end() == b""
