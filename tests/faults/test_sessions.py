@@ -1,0 +1,120 @@
+"""Whole sessions at random, with a seed that is printed: SESSIONS_SEED=... plays one again."""
+
+import asyncio
+import os
+import random
+from contextlib import AsyncExitStack, ExitStack, contextmanager
+from itertools import cycle
+
+import pytest
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.faults.sessions.fuzzer import fuzz
+from tests.faults.sessions.machine import LIMITS, Sessions, policy_of
+from tests.faults.sessions.stage import Tenant, neighbour_on, staged
+from tests.relay.eventually import eventually
+
+pytestmark = pytest.mark.faults
+FEW, MANY = 30, 10_000
+STEPS = 25
+AT_ONCE = 12
+GONE_SECONDS = 35.0  # the longest bound on an ending: a platform that does not read what its client left behind
+
+
+@pytest.fixture
+def loop():
+    """The loop on which both ends of all connections live."""
+    with asyncio.Runner() as runner:
+        yield runner.get_loop()
+
+
+@pytest.fixture
+def stage_of(faults_redis_url, loop, tmp_path):
+    """Sets stages: plain, or with TLS on both sides."""
+    with ExitStack() as stack:
+        yield lambda kind: stack.enter_context(on_loop(loop, staged(kind, faults_redis_url, tmp_path)))
+
+
+@contextmanager
+def on_loop(loop, context):
+    """Enter and leave on a loop that runs only now and then."""
+    entered = loop.run_until_complete(context.__aenter__())
+    try:
+        yield entered
+    finally:
+        loop.run_until_complete(context.__aexit__(None, None, None))
+
+
+def play(stage, loop, runs, told):
+    """Play so many runs at random on a stage, beside a neighbour; afterwards no task is left."""
+    chosen = int(os.environ.get("SESSIONS_SEED", random.randrange(2**32)))
+    told(f"{runs} sessions, SESSIONS_SEED={chosen}")
+    with on_loop(loop, neighbour_on(stage)) as neighbour:
+        before = loop.run_until_complete(stage.tasks())
+        machine = type("Played", (Sessions,), {"stage": stage, "neighbour": neighbour, "loop": loop})
+        run_state_machine_as_test(
+            seed(chosen)(machine),
+            settings=settings(
+                max_examples=runs,
+                stateful_step_count=STEPS,
+                deadline=None,
+                database=None,
+                phases=[Phase.generate],  # sockets and time can't be played again exactly
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+        loop.run_until_complete(stage.forgets(before))
+
+
+async def fuzzed(stage, seconds, told):
+    """Have clients of all kinds do anything, beside a neighbour; nothing of them is left in the relay."""
+    chosen = int(os.environ.get("SESSIONS_SEED", random.randrange(2**32)))
+    async with neighbour_on(stage) as neighbour, AsyncExitStack() as stack:
+        before, tenants = await stage.tasks(), []
+        for _, limit in zip(range(AT_ONCE), cycle(LIMITS), strict=False):
+            platform = await stack.enter_async_context(stage.platform())
+            tenants.append(Tenant(stage, platform, policy_of(limit, 1)))
+        fuzzers = [
+            fuzz(stage, tenant, random.Random(chosen + number), seconds) for number, tenant in enumerate(tenants)
+        ]
+        clients = sum(await asyncio.gather(*fuzzers))
+        told(f"{clients} clients in {seconds} s, SESSIONS_SEED={chosen}")
+        await eventually(lambda: not any(stage.held(tenant.record) for tenant in tenants), GONE_SECONDS)
+        await eventually(lambda: not stage.waiting)
+        await neighbour.talks()
+        await neighbour.hears_of_changes()
+        await stage.forgets(before)
+    assert not (complaints := stage.complaints.taken()), "\n".join(complaints)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("kind", ["plain", "tls"])
+def test_nothing_of_a_session_is_left_whatever_both_ends_do(stage_of, loop, told, kind):
+    stage = stage_of(kind)
+
+    play(stage, loop, FEW, told)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("kind", ["plain", "tls"])
+def test_nothing_is_left_of_ten_thousand_sessions(stage_of, loop, told, kind):
+    stage = stage_of(kind)
+
+    play(stage, loop, MANY // 2, told)
+
+
+@pytest.mark.timeout(120)
+def test_nothing_is_left_of_clients_that_do_anything(stage_of, loop, told):
+    stage = stage_of("plain")
+
+    loop.run_until_complete(fuzzed(stage, 5.0, told))
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1200)
+def test_nothing_is_left_after_ten_minutes_of_clients_that_do_anything(stage_of, loop, told):
+    stage = stage_of("plain")
+
+    loop.run_until_complete(fuzzed(stage, 600.0, told))
