@@ -15,6 +15,7 @@ from relay.gateway.door import HANDSHAKE_DEADLINE_SECONDS, SHORT_DEADLINE_SECOND
 from relay.gateway.worker import Worker
 from relay.protocol.forwarded import is_trusted
 from relay.protocol.proxy_header import LARGEST_PROXY_DATA_BYTES, ProxyHeader, ProxyHeaderInvalid, read_proxy_header
+from relay.splicing.session import LINGER_SECONDS
 
 log = structlog.get_logger()
 AHEAD_BYTES = 16 + LARGEST_PROXY_DATA_BYTES
@@ -70,7 +71,9 @@ class FrontDoor:
         try:
             async with asyncio.timeout(deadline_seconds):
                 door.client = await self._client(plug, peer) if settings.PROXY_PROTOCOL else peer
-                await self._loop.connect_accepted_socket(lambda: door, plug, ssl=self._tls)
+                await self._loop.connect_accepted_socket(
+                    lambda: door, plug, ssl=self._tls, ssl_shutdown_timeout=LINGER_SECONDS if self._tls else None
+                )
         except (ProxyHeaderInvalid, OSError, TimeoutError) as error:  # ssl.SSLError is an OSError
             log.info("front_door_closed", reason=str(error) or "no proxy's header, or no TLS, in time")
             plug.close()

@@ -72,6 +72,20 @@ async def answered():
         await drop(client.writer)
 
 
+async def tls_over(client, trust):
+    """TLS whose records the test carries itself, so that nothing is answered unless it wants to."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = trust.wrap_bio(incoming, outgoing, server_hostname="localhost")
+    while True:
+        try:
+            tls.do_handshake()
+        except ssl.SSLWantReadError:
+            client.send(outgoing.read())
+            incoming.write(await client.reader.read(2**16))
+        else:
+            return tls, outgoing
+
+
 async def test_a_client_may_speak_tls(tls_relay, integration_of, trust):
     integration = integration_of(tls_relay)
     url = f"wss://localhost:{tls_relay.port}/v2/websocket/echo"
@@ -114,6 +128,22 @@ async def test_b10_who_never_finishes_tls_is_closed(tls_relay, monkeypatch, begu
 
     assert await client.end() == b""
     await drop(client.writer)
+
+
+async def test_b10_who_does_not_answer_the_end_of_tls_is_cut_off(
+    relays_redis_url, store, certificates, trust, monkeypatch
+):
+    monkeypatch.setattr(front, "LINGER_SECONDS", 0.2)  # 2 s; uvloop's own are 30
+    files = {"TLS_CERTIFICATE_FILE": str(certificates.certificate), "TLS_KEY_FILE": str(certificates.key)}
+    with running_relay(relays_redis_url, **files) as relay:
+        client = await raw_connection(relay.port)
+        tls, outgoing = await tls_over(client, trust)
+
+        tls.write(ECHO)
+        client.send(outgoing.read())
+
+        assert await client.end()
+        await drop(client.writer)
 
 
 @pytest.mark.parametrize("header", [line, binary])
