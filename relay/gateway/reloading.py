@@ -1,7 +1,6 @@
 """Follows announcements: reloads what changed, each tenant in a task of its own, so that none harms another."""
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Container, Iterable, Mapping
 from typing import Protocol
 
@@ -10,13 +9,13 @@ from django.db import DatabaseError
 
 from relay.process.tasks import end_tasks
 from relay.store.announcements import EVERY_TENANT, changed_tenants
+from relay.store.backoff import Backoff
+from relay.store.breaker import UNREACHABLE
 from relay.store.client_records import RecordsMissing, RecordsNewer
 from relay.store.pool import StoreUnavailable
 from relay.store.receipts import Receipts
 
 log = structlog.get_logger()
-FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.25, 5.0
-SHORTEST_PART = 0.5  # of a pause: relay processes that failed together try again apart
 UNAVAILABLE = (StoreUnavailable, RecordsMissing, RecordsNewer, DatabaseError, TimeoutError)
 Reload = Callable[[str], Awaitable[Mapping[str, int]]]  # of a tenant; returns the versions that are enforced
 
@@ -57,6 +56,7 @@ class Reloading:
     """Reloads tenants whose control data was announced as changed, until it succeeds.
 
     A tenant that can't be reloaded keeps what was known of it, is tried again with growing pauses, and is logged once.
+    While Redis does not answer, that is one line for all tenants.
     """
 
     def __init__(self, reload: Reload, known: Tenants, receipts: Receipts) -> None:
@@ -66,6 +66,7 @@ class Reloading:
         self._receipts = receipts
         self._pending: dict[str, PendingReload] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._unanswered: set[str] = set()  # tenants for which Redis did not answer at the last try
 
     async def follow(self) -> None:
         """Follow announcements for ever."""
@@ -93,21 +94,33 @@ class Reloading:
 
     async def _reload_until_done(self, tenant_id: str, pending: PendingReload) -> None:
         """Apply what is pending. An announcement that comes meanwhile is applied next; it also ends a pause."""
-        pause_seconds, logged = FIRST_RETRY_SECONDS, ""
+        backoff, logged = Backoff(), ""
         try:
             while entry_id := pending.take():
                 # Gathered, so that whatever goes wrong is a value, a stray cancellation too: it is one tenant's alone.
                 [outcome] = await asyncio.gather(self._reload(tenant_id), return_exceptions=True)
                 if not isinstance(outcome, BaseException):
                     self._receipts.apply(tenant_id, entry_id, outcome)
+                    self._unanswered.discard(tenant_id)
                     logged = ""
                     continue
-                logged = _log_once(tenant_id, outcome, logged)
+                logged = self._log_failure(tenant_id, outcome, logged)
                 pending.entry_id = pending.entry_id or entry_id
-                is_new = await pending.is_announced_within(pause_seconds * random.uniform(SHORTEST_PART, 1))
-                pause_seconds = FIRST_RETRY_SECONDS if is_new else min(2 * pause_seconds, LONGEST_RETRY_SECONDS)
+                if await pending.is_announced_within(backoff.pause_seconds()):
+                    backoff.reset()
         finally:
+            self._unanswered.discard(tenant_id)
             del self._pending[tenant_id]
+
+    def _log_failure(self, tenant_id: str, error: BaseException, logged: str) -> str:
+        """Log what keeps a tenant from being reloaded, or only the first of all tenants if Redis does not answer."""
+        if not isinstance(error, UNREACHABLE):
+            self._unanswered.discard(tenant_id)
+            return _log_once(tenant_id, error, logged)
+        if not self._unanswered:
+            log.warning("reload_failed", tenant=tenant_id, error=type(error).__name__)
+        self._unanswered.add(tenant_id)
+        return logged
 
 
 def _log_once(tenant_id: str, error: BaseException, logged: str) -> str:

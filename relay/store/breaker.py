@@ -15,6 +15,7 @@ import structlog
 log = structlog.get_logger()
 PROBE_SECONDS = 0.1, 0.2  # between two tries; at random in between, or all processes would come at once
 PATIENCE_SECONDS = 0.25  # of a try
+UNREACHABLE = redis.ConnectionError, redis.TimeoutError  # it did not answer; it may have heard all the same
 NO_CONNECTION = "No connection available"  # the pool's words: it is this process that asks too much at once
 Ask: TypeAlias = Callable[[], Awaitable[Any]]
 
@@ -47,7 +48,7 @@ class Breakers:
             raise CircuitOpen
         try:
             return await ask()
-        except (redis.ConnectionError, redis.TimeoutError) as error:
+        except UNREACHABLE as error:
             if node not in self._probes and NO_CONNECTION not in str(error):
                 probing = self._probe_until_it_answers(node, probe, type(error).__name__)
                 self._probes[node] = asyncio.create_task(probing, name=f"probe of Redis {node}")
@@ -81,7 +82,7 @@ async def _answers(probe: Ask) -> bool:
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             await probe()
-    except (redis.ConnectionError, redis.TimeoutError, OSError, TimeoutError):
+    except (*UNREACHABLE, OSError, TimeoutError):
         return False
     except redis.RedisError:
         return True

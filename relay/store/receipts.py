@@ -14,12 +14,12 @@ import redis
 
 from relay.store import keys
 from relay.store.announcements import announced_tenants
+from relay.store.backoff import Backoff
 from relay.store.pool import RedisOnLoop, StoreUnavailable, blocking
 from relay.store.scripts import Script
 
 RECEIPTS_KEPT_SECONDS = 86_400
 KEPT_MS = 1000 * RECEIPTS_KEPT_SECONDS
-RETRY_SECONDS = 0.25
 ENTRY_ID = re.compile(r"\d+-\d+")
 ANNOUNCED = re.compile(rf"(\d+) ({ENTRY_ID.pattern})")
 CONFIRM = Script("confirm")
@@ -64,25 +64,43 @@ class Receipts:
         self._has_some.set()
 
     async def send_for_ever(self) -> None:
-        """Send what was applied, one tenant after the other; what Redis does not take is sent again."""
+        """Send what was applied, one tenant after the other; what Redis does not take is sent again, after a pause.
+
+        What is applied meanwhile ends the pause.
+        """
+        backoff = Backoff()
         while True:
             await self._has_some.wait()
             self._has_some.clear()
+            if await self._send_all():
+                backoff.reset()
+                continue
             try:
-                await self._find_others()
-                for tenant_id in list(self._unsent):
-                    await self._send(tenant_id)
-            except (StoreUnavailable, UnicodeDecodeError):
+                async with asyncio.timeout(backoff.pause_seconds()):
+                    await self._has_some.wait()
+            except TimeoutError:
                 self._has_some.set()
-            if self._unsent or self._has_some.is_set():
-                self._has_some.set()
-                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _send_all(self) -> bool:
+        """Send what was not sent yet; tell whether nothing is left."""
+        try:
+            await self._find_others()
+            for tenant_id in list(self._unsent):
+                await self._send(tenant_id)
+        except StoreUnavailable:
+            return False
+        return not self._unsent and self._beginning is None
 
     async def _find_others(self) -> None:
+        """Look for all other tenants that were announced; where somebody else wrote what is no text, later again."""
         beginning = self._beginning
         if beginning is None:
             return
-        for tenant_id in await announced_tenants(self._redis) - beginning.known:
+        try:
+            others = await announced_tenants(self._redis) - beginning.known
+        except UnicodeDecodeError:
+            return
+        for tenant_id in others:
             self._unsent.setdefault(tenant_id, Applied(beginning.entry_id, {}))
         if self._beginning is beginning:
             self._beginning = None

@@ -2,11 +2,14 @@ import asyncio
 
 import pytest
 import pytest_asyncio
+import redis as redis_py
 from django.db import DatabaseError
 
-from relay.gateway.reloading import FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS, PendingReload, Reloading
+from relay.gateway.reloading import PendingReload, Reloading
 from relay.process.tasks import end_tasks
 from relay.store.announcements import announce
+from relay.store.backoff import FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS
+from relay.store.breaker import CircuitOpen
 from relay.store.client_records import RecordsMissing
 from relay.store.pool import StoreUnavailable
 from relay.store.receipts import Receipts
@@ -90,6 +93,23 @@ async def test_a_reload_that_fails_for_long_is_logged_once_for_each_kind_of_erro
     await eventually(lambda: len(reloader.tried) == 5)
 
     assert logged(caplog) == ["ValueError", "RedisError"]
+
+
+async def test_while_redis_does_not_answer_one_line_tells_it_of_all_tenants(following, reloader, caplog):
+    reloader.failing = {BAD: redis_py.ConnectionError(), GOOD: redis_py.TimeoutError()}
+    announce(BAD)
+    announce(GOOD)
+    await eventually(lambda: {BAD, GOOD} <= set(reloader.tried))
+    reloader.failing = dict.fromkeys((BAD, GOOD), CircuitOpen())
+    await eventually(lambda: len(reloader.tried) >= 6)
+
+    assert len(logged(caplog)) == 1
+
+    reloader.failing.clear()
+    await eventually(lambda: set(reloader.done) == {BAD, GOOD})
+    reloader.failing[GOOD] = CircuitOpen()
+    announce(GOOD)
+    await eventually(lambda: len(logged(caplog)) == 2)
 
 
 async def test_another_announcement_ends_the_pause_before_the_next_try(following, reloader):

@@ -253,3 +253,11 @@ async def test_b70_a_tenant_whose_receipts_redis_does_not_take_keeps_no_other_wa
         entry_id = published(12)
         receipts.apply(TENANT, entry_id, {POLICY: 12})
         assert await confirmed(entry_id)
+
+
+async def test_b70_bytes_among_the_announcements_keep_no_tenant_unconfirmed(worker):
+    blocking().xadd(keys.announcements(), {"tenant": b"\xff"})
+
+    worker().apply(TENANT, entry_id := published(12), {POLICY: 12})
+
+    assert since_ms(await confirmed(entry_id)) is not None
