@@ -52,7 +52,8 @@ class Worker:
         self.resources = Resources(settings.MEMORY_LIMIT_BYTES)
         self.watchdog = Watchdog()
         self.connections: set[Connection] = set()
-        self._here: dict[ClientKey, int] = {}  # connections, and handshakes under way
+        self._here: dict[str, dict[str, int]] = {}  # by tenant and client: connections, and handshakes under way
+        self._connections_of: dict[str, set[Connection]] = {}  # by tenant
         self.is_draining = False
         self._is_empty = asyncio.Event()
         self._is_empty.set()
@@ -60,20 +61,25 @@ class Worker:
     @asynccontextmanager
     async def here(self, identity: Identity) -> AsyncIterator[None]:
         """Count a client among those whose records are kept up to date, from its handshake to its end."""
-        key = identity.tenant_id, identity.client_id
-        self._here[key] = self._here.get(key, 0) + 1
+        tenant_id, client_id = identity.tenant_id, identity.client_id
+        clients = self._here.setdefault(tenant_id, {})
+        clients[client_id] = clients.get(client_id, 0) + 1
         try:
             yield
         finally:
-            self._here[key] -= 1
-            if not self._here[key]:
-                del self._here[key]
+            clients[client_id] -= 1
+            if not clients[client_id]:
+                del clients[client_id]
+            if not clients:
+                del self._here[tenant_id]
 
     @contextmanager
     def connected(self, connection: Connection) -> Iterator[None]:
         """Count a connection among the open ones, and hold it to what changed while it was being opened."""
         owner = connection.identity.tenant_id, connection.identity.client_id
         self.connections.add(connection)
+        of_tenant = self._connections_of.setdefault(owner[0], set())
+        of_tenant.add(connection)
         self._is_empty.clear()
         self.counters.connection_opened(*owner)
         try:
@@ -84,6 +90,9 @@ class Worker:
             yield
         finally:
             self.connections.discard(connection)
+            of_tenant.discard(connection)
+            if not of_tenant:
+                del self._connections_of[owner[0]]
             self.counters.connection_closed(*owner)
             if not self.connections:
                 self._is_empty.set()
@@ -102,18 +111,22 @@ class Worker:
 
     def clients_of(self, tenant_id: str) -> set[str]:
         """Ids of the tenant's clients that have a connection here, or shake hands."""
-        return {client_id for tenant, client_id in self._here if tenant == tenant_id}
+        return set(self._here.get(tenant_id, ()))
+
+    def connections_of(self, tenant_id: str) -> list[Connection]:
+        """The tenant's open connections: where all tenants reload, nobody looks through everybody's for each."""
+        return list(self._connections_of.get(tenant_id, ()))
 
     def is_here(self, client: ClientKey) -> bool:
         """Tell whether a client has a connection here, or shakes hands."""
-        return client in self._here
+        tenant_id, client_id = client
+        return client_id in self._here.get(tenant_id, ())
 
     def apply_change(self, tenant_id: str) -> None:
         """Hold the tenant's connections to the records as they are now."""
-        for connection in list(self.connections):
-            if connection.identity.tenant_id == tenant_id:
-                with connection.session.failing_alone("policy change"):
-                    self._hold_to_record(connection)
+        for connection in self.connections_of(tenant_id):
+            with connection.session.failing_alone("policy change"):
+                self._hold_to_record(connection)
 
     def _hold_to_record(self, connection: Connection) -> None:
         identity, session = connection.identity, connection.session

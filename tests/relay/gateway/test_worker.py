@@ -275,6 +275,23 @@ async def test_a_client_that_leaves_is_no_longer_among_those_to_be_told(integrat
     await eventually(lambda: worker.clients_of(record.tenant_id) == set())
 
 
+async def test_a_change_of_one_tenant_looks_at_its_own_connections_alone(integration, integration_of):
+    worker, record, another_tenant = (
+        integration.relay.worker,
+        integration.record,
+        integration_of(tenant_id=TENANT_OF_MALLORY),
+    )
+    mine, _ = await integration.connect(), await another_tenant.connect()
+
+    [of_mine] = await eventually(lambda: worker.connections_of(record.tenant_id))
+    [of_other] = await eventually(lambda: worker.connections_of(another_tenant.record.tenant_id))
+
+    assert of_mine.identity.tenant_id != of_other.identity.tenant_id
+    await mine.close()
+    await eventually(lambda: not worker.connections_of(record.tenant_id))
+    assert worker.connections_of(another_tenant.record.tenant_id) == [of_other]
+
+
 async def test_what_was_counted_in_the_last_second_is_told_when_a_worker_ends(redis):
     async with running_worker() as worker:
         await turns(0.01)
