@@ -112,7 +112,7 @@ class Receipts:
         arguments = [self._worker, applied.entry_id, self._began_after, KEPT_MS, *policies]
         try:
             await CONFIRM.run(self._redis, names, arguments)
-        except (redis.ResponseError, UnicodeDecodeError):  # this tenant's keys hold something else
+        except redis.ResponseError:  # this tenant's keys hold something else
             self._unsent.setdefault(tenant_id, applied)
         except StoreUnavailable:
             self._unsent.setdefault(tenant_id, applied)

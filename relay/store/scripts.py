@@ -1,7 +1,8 @@
 """Lua scripts that run in Redis, each by its digest, and by its text where Redis does not know it yet."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import redis
@@ -28,10 +29,11 @@ class Script:
         Raises:
             StoreUnavailable: Redis did not answer, or refused.
         """
-        try:
-            return await redis_on_loop.evalsha(self._digest, len(key_names), *key_names, *arguments)
-        except redis.exceptions.NoScriptError:
-            return await redis_on_loop.eval(self._text, len(key_names), *key_names, *arguments)
+        with _read_as_text():
+            try:
+                return await redis_on_loop.evalsha(self._digest, len(key_names), *key_names, *arguments)
+            except redis.exceptions.NoScriptError:
+                return await redis_on_loop.eval(self._text, len(key_names), *key_names, *arguments)
 
     def run_in_thread(self, key_names: Sequence[str], arguments: Sequence[str | int]) -> object:
         """The same where there is no event loop.
@@ -40,7 +42,17 @@ class Script:
             StoreUnavailable: Redis did not answer, or refused.
         """
         words = [*key_names, *map(str, arguments)]
-        try:
-            return blocking().evalsha(self._digest, len(key_names), *words)
-        except redis.exceptions.NoScriptError:
-            return blocking().eval(self._text, len(key_names), *words)
+        with _read_as_text():
+            try:
+                return blocking().evalsha(self._digest, len(key_names), *words)
+            except redis.exceptions.NoScriptError:
+                return blocking().eval(self._text, len(key_names), *words)
+
+
+@contextmanager
+def _read_as_text() -> Iterator[None]:
+    """Have an answer that is no text be one that Redis refuses: somebody else wrote into the keys."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise redis.ResponseError("the answer is no text") from error

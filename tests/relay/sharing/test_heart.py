@@ -93,3 +93,13 @@ async def test_a_name_that_nobody_knows_is_dead_once_redis_was_asked_and_has_kno
     await one.heart.beat()
 
     assert await one.heart.dead_among([other.heart.name, "unknown/1"]) == ["unknown/1"]
+
+
+async def test_b70_bytes_among_the_names_of_workers_end_no_process(redis, sharing_of):
+    blocking().zadd(keys.workers(), {b"\xff": 9e15})
+    heart = sharing_of().heart
+
+    with pytest.raises(StoreUnavailable):
+        await heart.beat()
+    with pytest.raises(StoreUnavailable):
+        names_of_alive_workers()
