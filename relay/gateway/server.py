@@ -190,7 +190,7 @@ def serve(
     operations: Operations | None = None,
     lifeline: socket.socket | None = None,
 ) -> None:
-    """Run the relay on ``listener`` until SIGTERM or SIGINT, or until a supervisor at ``lifeline`` is gone.
+    """Run the relay on ``listener`` until SIGTERM, SIGINT or SIGHUP, or until a supervisor at ``lifeline`` is gone.
 
     Raises:
         SystemExit: with ``FAILED_STATUS``, where a background task has ended.
@@ -200,6 +200,10 @@ def serve(
     server = relay_server(application)
     server.operations, server.lifeline = operations, lifeline
     server.limit_end = signal.alarm  # SIGALRM ends the process even where a thread or the loop hangs
+    if lifeline is not None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it is for the supervisor; a hung-up terminal tells all of them
+    elif signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+        signal.signal(signal.SIGHUP, server.handle_exit)
     server.run(sockets=[listener])
     if server.has_failed:
         sys.exit(FAILED_STATUS)

@@ -193,7 +193,8 @@ async def test_a_worker_that_drains_without_connections_is_done_at_once(redis):
 
 
 @pytest.mark.slow
-async def test_f2_sigterm_drains_a_process_which_then_ends_well(relays_redis_url, integration_of):
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGHUP], ids=["sigterm", "sighup"])
+async def test_f2_a_signal_drains_a_process_which_then_ends_well(relays_redis_url, integration_of, told):
     command = (sys.executable, "manage.py", "relay", "--port", "0")
     environment = os.environ | {"REDIS_URL": relays_redis_url, "FLOODGATE_OPERATIONS_PORT": "0"}
     process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment, stdout=PIPE)
@@ -202,7 +203,7 @@ async def test_f2_sigterm_drains_a_process_which_then_ends_well(relays_redis_url
         connection = await websockets.connect(
             f"{address}/v2/websocket/echo", additional_headers=integration_of().headers()
         )
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(told)
         assert (await close_of(connection))[0] == RESTART
     finally:
         if process.returncode is None:

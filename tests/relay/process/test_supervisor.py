@@ -141,6 +141,15 @@ async def test_f49_sighup_replaces_the_children_one_by_one_and_somebody_always_a
     assert {(await close_of(connection))[0] for connection in connections} == {1012}
 
 
+async def test_f49_a_sighup_that_reaches_the_children_too_cuts_nobody_off(fleet, integration_there):
+    connections = [await connect(fleet, integration_there) for _ in range(4)]
+
+    for process_id in (*fleet.children(), fleet.process.pid):  # as pkill does, or a terminal that hangs up
+        os.kill(process_id, signal.SIGHUP)
+
+    assert {(await close_of(connection))[0] for connection in connections} == {1012}
+
+
 async def test_each_child_tells_of_itself_on_a_port_of_its_own(fleet, integration_there):
     connections = [await connect(fleet, integration_there) for _ in range(8)]
 
