@@ -139,4 +139,4 @@ def test_members_of_tenants_have_no_pages_of_telemetry(kind, person, rows, clien
         reverse(f"admin:relay_{kind}_changelist"),
         reverse(f"admin:relay_{kind}_change", args=[rows[kind].pk]),
     ):
-        assert client.get(address).status_code == 403
+        assert client.get(address).headers["Location"] == f"{reverse('admin:login')}?next={address}"
