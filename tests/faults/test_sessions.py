@@ -1,22 +1,27 @@
 """Whole sessions at random, with a seed that is printed: SESSIONS_SEED=... plays one again."""
 
 import asyncio
+import multiprocessing
 import os
 import random
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from itertools import cycle
 
 import pytest
+from django.test import override_settings
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from relay.store.pool import blocking
 from tests.faults.sessions.fuzzer import fuzz
 from tests.faults.sessions.machine import LIMITS, Sessions, policy_of
 from tests.faults.sessions.stage import Tenant, neighbour_on, staged
 from tests.relay.eventually import eventually
+from tests.relay.store.own_server import OwnServer
 
 pytestmark = pytest.mark.faults
 FEW, MANY = 30, 10_000
+PROCESSES = 4  # they wait about as much as they work
 STEPS = 25
 AT_ONCE = 12
 GONE_SECONDS = 35.0  # the longest bound on an ending: a platform that does not read what its client left behind
@@ -46,10 +51,13 @@ def on_loop(loop, context):
         loop.run_until_complete(context.__aexit__(None, None, None))
 
 
-def play(stage, loop, runs, told):
+def chosen_seed():
+    """The seed that somebody wants to play again, or another."""
+    return int(os.environ.get("SESSIONS_SEED", random.randrange(2**32)))
+
+
+def play(stage, loop, runs, chosen):
     """Play so many runs at random on a stage, beside a neighbour; afterwards no task is left."""
-    chosen = int(os.environ.get("SESSIONS_SEED", random.randrange(2**32)))
-    told(f"{runs} sessions, SESSIONS_SEED={chosen}")
     with on_loop(loop, neighbour_on(stage)) as neighbour:
         before = loop.run_until_complete(stage.tasks())
         machine = type("Played", (Sessions,), {"stage": stage, "neighbour": neighbour, "loop": loop})
@@ -67,9 +75,23 @@ def play(stage, loop, runs, told):
         loop.run_until_complete(stage.forgets(before))
 
 
+def play_alone(kind, folder, runs, chosen):
+    """Play in this process, with a Redis of its own."""
+    server = OwnServer()
+    server.start()
+    blocking.cache_clear()
+    try:
+        with override_settings(REDIS_URL=server.url), asyncio.Runner() as runner:
+            with on_loop(runner.get_loop(), staged(kind, server.url, folder)) as stage:
+                play(stage, runner.get_loop(), runs, chosen)
+            blocking().close()
+    finally:
+        server.end()
+
+
 async def fuzzed(stage, seconds, told):
     """Have clients of all kinds do anything, beside a neighbour; nothing of them is left in the relay."""
-    chosen = int(os.environ.get("SESSIONS_SEED", random.randrange(2**32)))
+    chosen = chosen_seed()
     async with neighbour_on(stage) as neighbour, AsyncExitStack() as stack:
         before, tenants = await stage.tasks(), []
         for _, limit in zip(range(AT_ONCE), cycle(LIMITS), strict=False):
@@ -91,18 +113,29 @@ async def fuzzed(stage, seconds, told):
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("kind", ["plain", "tls"])
 def test_nothing_of_a_session_is_left_whatever_both_ends_do(stage_of, loop, told, kind):
-    stage = stage_of(kind)
+    stage, chosen = stage_of(kind), chosen_seed()
 
-    play(stage, loop, FEW, told)
+    told(f"{FEW} sessions, {kind}, SESSIONS_SEED={chosen}")
+    play(stage, loop, FEW, chosen)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("kind", ["plain", "tls"])
-def test_nothing_is_left_of_ten_thousand_sessions(stage_of, loop, told, kind):
-    stage = stage_of(kind)
+def test_nothing_is_left_of_ten_thousand_sessions(tmp_path, told, kind):
+    chosen, runs, forking = chosen_seed(), MANY // 2 // PROCESSES, multiprocessing.get_context("fork")
+    players = []
+    for number in range(PROCESSES):
+        told(f"{runs} sessions, {kind}, SESSIONS_SEED={chosen + number}")
+        (folder := tmp_path / str(number)).mkdir()
+        players.append(forking.Process(target=play_alone, args=(kind, folder, runs, chosen + number)))
 
-    play(stage, loop, MANY // 2, told)
+    for player in players:
+        player.start()
+    for player in players:
+        player.join()
+
+    assert [player.exitcode for player in players] == [0] * PROCESSES
 
 
 @pytest.mark.timeout(120)

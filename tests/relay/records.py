@@ -2,6 +2,7 @@
 
 import time
 from contextlib import suppress
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
@@ -105,6 +106,12 @@ def claims_of(record: ClientRecord, **changes: object) -> dict[str, object]:
 
 def token_of(record: ClientRecord, **changes: object) -> str:
     """An access token of a client, as web signs it."""
-    key = RSAKey.import_key(settings.SIGNING_KEY)
+    key = signing_key(settings.SIGNING_KEY)
     header = {"alg": ALGORITHM, "typ": TOKEN_TYPE, "kid": key.thumbprint()}
     return jwt.encode(header, claims_of(record, **changes), key)
+
+
+@cache
+def signing_key(pem: str) -> RSAKey:
+    """The key; to read one takes longer than a handshake."""
+    return RSAKey.import_key(pem)

@@ -17,6 +17,8 @@ from typing import Any, TypeAlias
 import django
 from django.core.management import execute_from_command_line
 
+from relay.process.tasks import CANCEL_AGAIN_SECONDS
+
 NEVER_SECONDS = 1_000_000.0
 Unchecked: TypeAlias = Any  # what stands in for anything
 
@@ -64,8 +66,10 @@ def _mortal(start: Callable[..., Unchecked]) -> Callable[..., Unchecked]:
     """Start background tasks so that SIGUSR1 ends the one that a file names, and SIGUSR2 blocks the event loop."""
     tasks: dict[str, Unchecked] = {}
 
-    def end(*_: Unchecked) -> None:
-        tasks[Path(os.environ["MORTAL_TASK"]).read_text(encoding="utf-8")].cancel()
+    def end() -> None:
+        task = tasks[Path(os.environ["MORTAL_TASK"]).read_text(encoding="utf-8")]
+        task.cancel()
+        task.get_loop().call_later(CANCEL_AGAIN_SECONDS, lambda: task.done() or end())
 
     def start_and_listen(owner: Unchecked, work: Unchecked, name: str) -> Unchecked:
         tasks[name] = start(owner, work, name)

@@ -124,7 +124,7 @@ class Sessions(RuleBasedStateMachine):
         self.is_revoked = not self.is_revoked
         self.tenant.change(tokens_valid_from=time.time() + 60 if self.is_revoked else 0.0)
 
-    @rule(milliseconds=st.sampled_from([20, 120]))
+    @rule(milliseconds=st.sampled_from([5, 20, 80]))
     def the_store_pauses(self, milliseconds: int) -> None:
         """Redis answers nobody for a moment."""
         blocking().client_pause(milliseconds, all=True)
