@@ -141,10 +141,10 @@ async def crowd(platform_of, client_of):
 
 @pytest.fixture
 def told(capsys):
-    """Writes a line of figures past pytest, which keeps what tests print."""
+    """Writes a line of figures past pytest, which keeps what tests print; several test processes share stderr alone."""
 
     def tell(line):
         with capsys.disabled():
-            sys.stdout.write(f"\n{line}")
+            sys.stderr.write(f"\n{line}")
 
     return tell

@@ -21,7 +21,7 @@ from tests.relay.store.own_server import OwnServer
 
 pytestmark = pytest.mark.faults
 FEW, MANY = 30, 10_000
-PROCESSES = 4  # they wait about as much as they work
+PROCESSES = 10  # they wait more than they work
 STEPS = 25
 AT_ONCE = 12
 GONE_SECONDS = 35.0  # the longest bound on an ending: a platform that does not read what its client left behind
@@ -120,6 +120,7 @@ def test_nothing_of_a_session_is_left_whatever_both_ends_do(stage_of, loop, told
 
 
 @pytest.mark.soak
+@pytest.mark.beside
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("kind", ["plain", "tls"])
 def test_nothing_is_left_of_ten_thousand_sessions(tmp_path, told, kind):
@@ -146,6 +147,7 @@ def test_nothing_is_left_of_clients_that_do_anything(stage_of, loop, told):
 
 
 @pytest.mark.soak
+@pytest.mark.beside
 @pytest.mark.timeout(1200)
 def test_nothing_is_left_after_ten_minutes_of_clients_that_do_anything(stage_of, loop, told):
     stage = stage_of("plain")
