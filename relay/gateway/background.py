@@ -8,6 +8,7 @@ import structlog
 
 from relay.gateway.worker import Worker
 from relay.protocol.close_codes import CloseCode, close_reason
+from relay.telemetry.defects import contained
 from relay.telemetry.flush import flush_every_second
 
 log = structlog.get_logger()
@@ -56,7 +57,8 @@ async def watch_memory(worker: Worker) -> None:
     while True:
         worker.resources.look()
         if worker.resources.must_close:
-            _close_largest(worker)
+            with contained("memory"):
+                _close_largest(worker)
         await asyncio.sleep(INSPECT_SECONDS)
 
 

@@ -7,6 +7,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import structlog
 from django.conf import settings
@@ -16,6 +17,7 @@ from relay.gateway.worker import Worker
 from relay.protocol.forwarded import is_trusted
 from relay.protocol.proxy_header import LARGEST_PROXY_DATA_BYTES, ProxyHeader, ProxyHeaderInvalid, read_proxy_header
 from relay.splicing.session import LINGER_SECONDS
+from relay.telemetry.defects import contained
 
 log = structlog.get_logger()
 AHEAD_BYTES = 16 + LARGEST_PROXY_DATA_BYTES
@@ -68,15 +70,18 @@ class FrontDoor:
         door = self._make_door()
         is_short = self._worker.refuses(len(self._opening))
         deadline_seconds = SHORT_DEADLINE_SECONDS if is_short else HANDSHAKE_DEADLINE_SECONDS
-        try:
-            async with asyncio.timeout(deadline_seconds):
-                door.client = await self._client(plug, peer) if settings.PROXY_PROTOCOL else peer
-                await self._loop.connect_accepted_socket(
-                    lambda: door, plug, ssl=self._tls, ssl_shutdown_timeout=LINGER_SECONDS if self._tls else None
-                )
-        except (ProxyHeaderInvalid, OSError, TimeoutError) as error:  # ssl.SSLError is an OSError
-            log.info("front_door_closed", reason=str(error) or "no proxy's header, or no TLS, in time")
-            plug.close()
+        with ExitStack() as stack:
+            stack.callback(plug.close)  # unless the door takes it over
+            stack.enter_context(contained("front door"))
+            try:
+                async with asyncio.timeout(deadline_seconds):
+                    door.client = await self._client(plug, peer) if settings.PROXY_PROTOCOL else peer
+                    await self._loop.connect_accepted_socket(
+                        lambda: door, plug, ssl=self._tls, ssl_shutdown_timeout=LINGER_SECONDS if self._tls else None
+                    )
+                stack.pop_all()
+            except (ProxyHeaderInvalid, OSError, TimeoutError) as error:  # ssl.SSLError is an OSError
+                log.info("front_door_closed", reason=str(error) or "no proxy's header, or no TLS, in time")
 
     async def _client(self, plug: socket.socket, peer: Client) -> Client:
         if not is_trusted(peer[0], settings.TRUSTED_PROXIES):

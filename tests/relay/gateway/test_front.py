@@ -8,6 +8,7 @@ import pytest_asyncio
 import websockets
 
 from relay.gateway import front
+from relay.telemetry.defects import defects
 from tests.relay.integration import PATIENCE_SECONDS, RawConnection, drop, raw_connection
 from tests.relay.opening import upgrade_request
 from tests.relay.running import HOST, running_relay
@@ -169,6 +170,24 @@ async def test_s26_a_header_of_somebody_else_is_not_believed(behind, settings, r
 
     with running_relay(relays_redis_url) as relay:
         assert await answered(relay, line("192.0.2.1") + ECHO) is None
+
+
+@pytest.mark.parametrize("function", ["is_trusted", "read_proxy_header"])
+async def test_a9_what_fails_unexpectedly_at_the_front_door_closes_that_one_socket(
+    behind_relay, answered, replaced, function
+):
+    usual, before, failing = getattr(front, function), defects()["front door"], [RuntimeError("nobody expected it")]
+
+    def once(*arguments):
+        if failing:
+            raise failing.pop()
+        return usual(*arguments)
+
+    replaced(f"relay.gateway.front:{function}", once)
+
+    assert await answered(behind_relay, line("192.0.2.60"), ECHO) is None
+    assert await answered(behind_relay, line("192.0.2.60"), ECHO) == (401, "token_missing")
+    assert defects()["front door"] == before + 1
 
 
 async def test_a_proxys_own_health_check_counts_as_the_proxys(behind_relay, answered):
