@@ -68,8 +68,8 @@ def _mortal(start: Callable[..., Unchecked]) -> Callable[..., Unchecked]:
 
     def end() -> None:
         task = tasks[Path(os.environ["MORTAL_TASK"]).read_text(encoding="utf-8")]
-        task.cancel()
-        task.get_loop().call_later(CANCEL_AGAIN_SECONDS, lambda: task.done() or end())
+        if task.cancel():  # it has not ended yet
+            task.get_loop().call_later(CANCEL_AGAIN_SECONDS, end)
 
     def start_and_listen(owner: Unchecked, work: Unchecked, name: str) -> Unchecked:
         tasks[name] = start(owner, work, name)

@@ -143,3 +143,11 @@ def test_f13_when_redis_is_full_a_revocation_is_refused_and_not_half_done(own_se
         list_revoked_tokens(TENANT, {"first": ends_in(600)})
 
     assert not blocking().exists(keys.revoked_tokens(TENANT))
+
+
+@pytest.mark.asyncio
+async def test_b3_what_is_no_text_hides_no_revoked_token(revoked):
+    list_revoked_tokens(TENANT, {"token": ends_in(60)})
+    blocking().zadd(keys.revoked_tokens(TENANT), {b"\xff\xfe": ends_in(60)})
+
+    assert "token" in await revoked()
