@@ -96,7 +96,7 @@ async def process_of(own_server, proxy_of, settings):
     "seconds",
     [
         pytest.param(20, marks=[pytest.mark.conformance, pytest.mark.timeout(120)]),
-        pytest.param(600, marks=[pytest.mark.soak, pytest.mark.beside, pytest.mark.timeout(800)]),
+        pytest.param(600, marks=[pytest.mark.soak, pytest.mark.timeout(800)]),
     ],
 )
 async def test_with_200_tenants_and_a_slow_redis_nobody_is_taken_for_dead_and_caps_are_exact(seconds, process_of, told):
