@@ -1,8 +1,6 @@
 """Shows what the demo's programs do: gathers their figures once a second, for a live table or a line in a log."""
 
 import asyncio
-import io
-import select
 import time
 
 import aiohttp
@@ -13,7 +11,7 @@ from rich.live import Live
 from controlplane.demonstration.database import limits_in_force
 from controlplane.demonstration.figures import Figures, Relays
 from controlplane.demonstration.processes import RunningProgram
-from controlplane.demonstration.table import line, screen
+from controlplane.demonstration.table import line, screen, takes_more
 from relay.store.pool import StoreUnavailable
 from relay.store.telemetry_stream import read_records
 
@@ -97,11 +95,3 @@ async def _show_lines(gatherer: Gatherer, console: Console) -> None:
         if takes_more(console):
             text = line(figures.rows(), figures.relays, has_traffic=figures.has_traffic)
             console.print(text, soft_wrap=True, highlight=False, markup=False)
-
-
-def takes_more(console: Console) -> bool:
-    """Tell whether its file takes a line at once: where nobody reads, a write would hold up signals and watches too."""
-    try:
-        return bool(select.select([], [console.file.fileno()], [], 0)[1])
-    except io.UnsupportedOperation:  # it is in memory
-        return True

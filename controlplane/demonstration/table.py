@@ -1,12 +1,14 @@
 """The words and the table that a visitor sees. Gets figures, and knows nothing of where they come from."""
 
+import io
 import math
+import select
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -126,3 +128,11 @@ COLUMNS = (
     Column("limit", lambda row: f"{row.limit.messages_per_second:,g}", least_width=86),
     Column("peak", _peak, least_width=96),
 )
+
+
+def takes_more(console: Console) -> bool:
+    """Tell whether its file takes a line at once: where nobody reads, a write would hold up signals and watches too."""
+    try:
+        return bool(select.select([], [console.file.fileno()], [], 0)[1])
+    except io.UnsupportedOperation:  # it is in memory
+        return True
