@@ -7,7 +7,6 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
-from contextlib import ExitStack
 
 import structlog
 from django.conf import settings
@@ -70,17 +69,17 @@ class FrontDoor:
         door = self._make_door()
         is_short = self._worker.refuses(len(self._opening))
         deadline_seconds = SHORT_DEADLINE_SECONDS if is_short else HANDSHAKE_DEADLINE_SECONDS
-        with ExitStack() as stack:
-            stack.callback(plug.close)  # unless the door takes it over
-            stack.enter_context(contained("front door"))
+        with contained("front door"):
             try:
                 async with asyncio.timeout(deadline_seconds):
                     door.client = await self._client(plug, peer) if settings.PROXY_PROTOCOL else peer
                     await self._loop.connect_accepted_socket(
                         lambda: door, plug, ssl=self._tls, ssl_shutdown_timeout=LINGER_SECONDS if self._tls else None
                     )
-                stack.pop_all()
-            except (ProxyHeaderInvalid, OSError, TimeoutError) as error:  # ssl.SSLError is an OSError
+            except BaseException as error:
+                plug.close()
+                if not isinstance(error, ProxyHeaderInvalid | OSError | TimeoutError):  # ssl.SSLError is an OSError
+                    raise
                 log.info("front_door_closed", reason=str(error) or "no proxy's header, or no TLS, in time")
 
     async def _client(self, plug: socket.socket, peer: Client) -> Client:
