@@ -169,14 +169,13 @@ class Entering:
     async def _decide(self, tenant: TenantPlaces, together: Sequence[Waiting]) -> None:
         if not tenant.is_away:
             try:
-                await self._ask_redis(tenant, together)
+                await _again_if_late(lambda: self._ask_redis(tenant, _undecided(together)))
             except UNANSWERED as error:
                 self._go_away(tenant, error)
             else:
                 return
-        for one in together:
-            if not one.wait.done():
-                self._decide_alone(tenant, one)
+        for one in _undecided(together):
+            self._decide_alone(tenant, one)
 
     def _decide_alone(self, tenant: TenantPlaces, one: Waiting) -> None:
         try:
@@ -187,6 +186,8 @@ class Entering:
             _accept(tenant, one, wait_ns)
 
     async def _ask_redis(self, tenant: TenantPlaces, together: Sequence[Waiting]) -> None:
+        if not together:  # they have left, or were decided before an answer was late
+            return
         if self._heart.has_stopped(time.monotonic()):
             await self._around.answer_to(self._heart.beat(), ENTER_SECONDS)
         if tenant.was_dead:
@@ -278,7 +279,7 @@ class Entering:
 
     async def _say_quietly(self, tenant: TenantPlaces, which: Mapping[ZoneKey, Places]) -> None:
         try:
-            await self._say(tenant, which)
+            await _again_if_late(lambda: self._say(tenant, which))
         except UNANSWERED as error:
             self._go_away(tenant, error)
 
@@ -318,6 +319,22 @@ class Entering:
             tenant.is_away = True
             if is_first:  # one line for all tenants
                 log.warning("shared_caps_alone", tenant=tenant.tenant_id, error=type(error).__name__)
+
+
+async def _again_if_late(ask: Callable[[], Coroutine[None, None, None]]) -> None:
+    """Ask Redis, and once more where it did not answer: one answer that is late does not make it one that is away.
+
+    What is asked tells how much is held, so that asking twice counts no connection twice. A zone of handshakes may be
+    charged twice.
+    """
+    try:
+        await ask()
+    except UNANSWERED:
+        await ask()
+
+
+def _undecided(together: Sequence[Waiting]) -> Sequence[Waiting]:
+    return [one for one in together if not one.wait.done()]
 
 
 def _answer(tenant: TenantPlaces, one: Waiting, entry: Entry) -> None:

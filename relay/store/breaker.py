@@ -14,7 +14,7 @@ import structlog
 
 log = structlog.get_logger()
 PROBE_SECONDS = 0.1, 0.2  # between two tries; at random in between, or all processes would come at once
-PATIENCE_SECONDS = 0.25  # of a try
+PATIENCE_SECONDS = 1.0  # of a try, which may have to connect anew: three times the way there and back
 UNREACHABLE = redis.ConnectionError, redis.TimeoutError  # it did not answer; it may have heard all the same
 NO_CONNECTION = "No connection available"  # the pool's words: it is this process that asks too much at once
 Ask: TypeAlias = Callable[[], Awaitable[Any]]
