@@ -20,6 +20,9 @@ from django.core.exceptions import ImproperlyConfigured
 from environ import Env
 
 from relay.platforms.addresses import LARGEST_PORT, canonical_host
+from relay.platforms.pem import pem_blocks
+from relay.protocol.origins import origin_of
+from relay.protocol.passing import header_name
 
 Value = TypeVar("Value")
 
@@ -31,7 +34,6 @@ WHOLE_NUMBER = re.compile("-?[0-9]{1,18}")
 TRUE_WORDS = ("true", "1", "yes", "on")
 FALSE_WORDS = ("false", "0", "no", "off", "")
 LEAST_RSA_BITS = 2048
-PEM_BLOCK = re.compile("-----BEGIN [A-Z ]+-----.*?-----END [A-Z ]+-----", re.DOTALL)
 # ASGI's threads come and go with their requests, so connections are kept in a pool, as Django advises.
 POSTGRESQL_OPTIONS = {"pool": {"min_size": 1, "max_size": 8, "timeout": 5}}
 # Writers wait for one another for 5 s; a power cut may lose the last commits, never damage the file.
@@ -192,6 +194,31 @@ def parse_credential_key(value: str) -> str:
     return value
 
 
+def parse_origin(value: str) -> str:
+    """Understand the origin of a web page; a slash at its end does not count."""
+    origin = origin_of(value.removesuffix("/"))
+    if origin is None:
+        raise ValueError
+    return origin
+
+
+def parse_host_pattern(value: str) -> str:
+    """Understand the name of a host, as Django's ALLOWED_HOSTS has it: * is every one, .name also those below it."""
+    if value == "*":
+        return value
+    host = canonical_host(value.removeprefix("."))
+    return f"[{host}]" if ":" in host else value[: value.startswith(".")] + host
+
+
+parse_origins = parse_list(
+    parse_origin, "each must be an origin such as https://pages.example, without path or *, separated by commas."
+)
+parse_host_patterns = parse_list(
+    parse_host_pattern, "each must be the name of a host, without scheme, port or path, separated by commas."
+)
+parse_header_names = parse_list(
+    header_name, "each must be the name of a header that may go on to a platform, separated by commas."
+)
 parse_networks = parse_list(
     ip_network, "each must be an IP address or a network such as 10.0.0.0/8, separated by commas."
 )
@@ -207,22 +234,24 @@ parse_credential_keys = parse_list(
 
 
 def parse_signing_key(value: str) -> str:
-    """Understand an RSA private key in PEM, of at least 2048 bits."""
+    """Understand an RSA private key in PEM, of at least 2048 bits, whatever stands around it."""
     try:
-        key = load_pem_private_key(_with_line_breaks(value).encode(), password=None)
+        [pem] = pem_blocks(_with_line_breaks(value))
+        key = load_pem_private_key(pem.encode(), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as refusal:
         raise ValueError("it must be an RSA private key in PEM, without a password.") from refusal
     if not isinstance(key, RSAPrivateKey) or key.key_size < LEAST_RSA_BITS:
         raise ValueError(f"it must be an RSA key of at least {LEAST_RSA_BITS} bits.")
-    return _with_line_breaks(value)
+    return pem + "\n"
 
 
 def parse_verification_keys(value: str) -> Names:
     """Understand one or more RSA public keys in PEM, one after the other, of at least 2048 bits each."""
-    text = _with_line_breaks(value)
-    if PEM_BLOCK.sub("", text).strip():
-        raise ValueError("it must be RSA public keys in PEM, one after the other, and nothing else.")
-    return tuple(_verification_key(block) for block in PEM_BLOCK.findall(text))
+    try:
+        blocks = pem_blocks(_with_line_breaks(value))
+    except ValueError as refusal:
+        raise ValueError("it must be RSA public keys in PEM, one after the other, each whole.") from refusal
+    return tuple(_verification_key(block) for block in blocks)
 
 
 def _verification_key(pem: str) -> str:

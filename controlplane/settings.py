@@ -34,7 +34,8 @@ WEB_URL = env.parsed("FLOODGATE_WEB_URL", parse.parse_url("http", "https"), "htt
 RELAY_URL = env.parsed("FLOODGATE_RELAY_URL", parse.parse_url("ws", "wss"), "ws://127.0.0.1:8001")  # shown to people
 IS_SECURE = WEB_URL.startswith("https://")
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
-ALLOWED_HOSTS = list(env.names("FLOODGATE_ALLOWED_HOSTS", (urlsplit(WEB_URL).hostname or "", *LOCAL_HOSTS)))
+_OWN_HOSTS: parse.Names = (parse.parse_host_pattern(urlsplit(WEB_URL).hostname or ""), *LOCAL_HOSTS)
+ALLOWED_HOSTS = list(env.parsed("FLOODGATE_ALLOWED_HOSTS", parse.parse_host_patterns, _OWN_HOSTS))
 _NOBODY: parse.Networks = ()
 TRUSTED_PROXIES = env.parsed("FLOODGATE_TRUSTED_PROXIES", parse.parse_networks, _NOBODY)  # whose X-Forwarded-For counts
 
@@ -86,7 +87,11 @@ MOST_FRAGMENTS = env.integer("FLOODGATE_MOST_FRAGMENTS", 256, least=1, most=1_00
 SLOW_READER_SECONDS = env.integer("FLOODGATE_SLOW_READER_SECONDS", 30, least=1, most=3600)  # else 4413
 IDLE_SECONDS = env.integer("FLOODGATE_IDLE_SECONDS", 0, least=0, most=86_400)  # else 4408; 0: never
 STORE_DECISION_SECONDS = env.integer("FLOODGATE_STORE_DECISION_MILLISECONDS", 50, least=10, most=250) / 1000
-ALLOWED_ORIGINS = env.names("FLOODGATE_ALLOWED_ORIGINS", ())  # web pages that may connect, besides the relay's own
+_NONE: parse.Names = ()
+ALLOWED_ORIGINS = env.parsed(
+    "FLOODGATE_ALLOWED_ORIGINS", parse.parse_origins, _NONE
+)  # web pages that may connect, besides the relay's own
+FORWARDED_HEADERS = env.parsed("FLOODGATE_FORWARDED_HEADERS", parse.parse_header_names, _NONE)  # to platforms, besides
 MEMORY_LIMIT_BYTES = env.integer("FLOODGATE_MEMORY_LIMIT_BYTES", 0, least=0, most=2**50)  # 0: the control group's
 OPERATIONS_HOST = env.text("FLOODGATE_OPERATIONS_HOST", "127.0.0.1")  # no TLS, no log-in: for this machine's own eyes
 OPERATIONS_PORT = env.integer("FLOODGATE_OPERATIONS_PORT", 8011, least=0, most=LARGEST_PORT)  # and on; 0: no port

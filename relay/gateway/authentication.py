@@ -1,11 +1,10 @@
 """Who is it? Reads the handshake and verifies its token, without a query: the signature, then the revocations."""
 
-import re
 import string
 import time
 from base64 import urlsafe_b64decode
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 from urllib.parse import parse_qs, quote
@@ -16,6 +15,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
 from relay.protocol.denials import Denied, bad_request, token_invalid, token_missing
+from relay.protocol.passing import passed_on
 
 AUDIENCE, TOKEN_TYPE, ALGORITHM = "floodgate", "at+jwt", "RS256"
 EXPIRY_LEEWAY_SECONDS = 5.0
@@ -24,10 +24,6 @@ LATEST_SECONDS = 253_402_300_799  # the last of the year 9999: later is a mistak
 NOT_OURS = "This is no access token of this relay. POST /oauth/token issues one."
 REMEMBERED_TOKENS = 8192  # verified before: an RS256 signature costs 70 us and more
 TOKEN_IN_QUERY = ("access_token", "token")
-NEVER_FORWARDED = re.compile(  # hop by hop, made anew, or the client's secrets
-    r"host|connection|upgrade|keep-alive|te|trailer|transfer-encoding|content-length|authorization|cookie|expect"
-    r"|forwarded|x-forwarded-.*|x-real-ip|proxy-.*|sec-websocket-.*"
-)
 TICKET = "ticket."
 QUERY_SAFE = string.punctuation.replace("#", "")  # what a URL's query can't hold is encoded, all else passes as it came
 
@@ -45,8 +41,8 @@ class Handshake:
     forwarded_headers: tuple[tuple[str, str], ...] = field(repr=False)
 
     @classmethod
-    def from_scope(cls, scope: dict[str, Any]) -> "Handshake":
-        """Read an ASGI scope that the router has matched.
+    def from_scope(cls, scope: dict[str, Any], also_forwarded: Collection[str] = ()) -> "Handshake":
+        """Read an ASGI scope that the router has matched. ``also_forwarded`` are headers that go on besides the usual.
 
         Raises:
             Denied: the token stands in the URL, where every log on the way would keep it.
@@ -65,7 +61,7 @@ class Handshake:
             query=query,
             subprotocols=", ".join(name for name in offered if name and not name.startswith(TICKET)),
             extensions=", ".join(_all(headers, "sec-websocket-extensions")),
-            forwarded_headers=tuple(pair for pair in headers if not NEVER_FORWARDED.fullmatch(pair[0])),
+            forwarded_headers=passed_on(headers, also_forwarded),
         )
 
 

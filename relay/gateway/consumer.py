@@ -37,7 +37,7 @@ class RelayConsumer(AsyncConsumer):
             _refuse_while_draining(worker)
             worker.admission.admit_address(scope["client"][0])
             refuse_foreign_origin(scope["headers"], settings.ALLOWED_ORIGINS)
-            handshake = Handshake.from_scope(scope)
+            handshake = Handshake.from_scope(scope, settings.FORWARDED_HEADERS)
             identity = worker.verifier.verify(bearer_token(scope))
             client = await worker.policies.client_of(identity)
             whose = (client.tenant_id, client.client_id)

@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, cast
-from urllib.parse import unquote
 
 from django.conf import settings
 from uvicorn.config import Config
@@ -19,7 +18,16 @@ from relay.protocol import denials
 from relay.protocol.denials import Denial, Denied
 from relay.protocol.forwarded import client_address
 from relay.protocol.handshake import accept_value, acceptance, refusal, wants_websocket
-from relay.protocol.heads import Head, Headers, HeadInvalid, HeadReader, parsed_request, refuse_ambiguous
+from relay.protocol.heads import (
+    Head,
+    Headers,
+    HeadInvalid,
+    HeadReader,
+    decoded_path,
+    in_origin_form,
+    parsed_request,
+    refuse_ambiguous,
+)
 from relay.splicing.session import LINGER_SECONDS
 from relay.telemetry.defects import contained
 
@@ -177,12 +185,12 @@ class ClientDoor(asyncio.Protocol):
         refuse_ambiguous(request)
         return request
 
-    def _open(self, head: Head, early: bytes) -> None:
+    def _open(self, request: Head, early: bytes) -> None:
         """Begin the handshake, or have Uvicorn answer what is none."""
-        client = self._client(head)
+        head, client = in_origin_form(request), self._client(request)
         if not wants_websocket(head):
             self._charge(client)
-            self._hand_over_to_http(client)
+            self._hand_over_to_http(client, self._reader.received.replace(request.first[1], head.first[1], 1))
             return
         accept = accept_value(head)
         if early:
@@ -214,7 +222,7 @@ class ClientDoor(asyncio.Protocol):
         """
         self._app_state["worker"].admission.admit_address(client[0])
 
-    def _hand_over_to_http(self, client: Client) -> None:
+    def _hand_over_to_http(self, client: Client, received: bytes) -> None:
         self._leave()
         protocol = RequestProtocol(self._config, self._server_state, self._app_state)
         protocol.answers(self._requests + 1, self._reopen)
@@ -222,7 +230,7 @@ class ClientDoor(asyncio.Protocol):
         protocol.client = client
         self._transport.set_protocol(protocol)
         self._transport.resume_reading()
-        protocol.data_received(self._reader.received)
+        protocol.data_received(received)
 
     async def _shake_hands(self, scope: Message, accept: bytes) -> None:
         """Run the application from the handshake to the end of its session; nothing is left open then."""
@@ -337,7 +345,7 @@ def _scope(head: Head, transport: asyncio.Transport, client: Client) -> Message:
         "scheme": "wss" if is_ssl(transport) else "ws",
         "client": client,
         "root_path": "",
-        "path": unquote(raw_path.decode()),
+        "path": decoded_path(raw_path),
         "raw_path": raw_path,
         "query_string": query,
         "headers": head.headers,

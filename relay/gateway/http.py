@@ -10,6 +10,8 @@ from relay.gateway.answers import JSON, READING, answer, answer_detail, refuse_r
 from relay.gateway.consumer import Receive, Scope, Send
 from relay.gateway.worker import Worker
 from relay.protocol.denials import Denial, Denied, handshake_too_slow, unavailable, upgrade_required
+from relay.protocol.heads import decoded_path
+from relay.protocol.passing import OWN_VIA
 
 log = structlog.get_logger()
 WEBSOCKET_PATHS = "/v2/websocket/", "/realtime/"
@@ -27,7 +29,7 @@ class SenderLeft(Exception):
 
 async def http_door(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one ASGI HTTP scope. It was charged to its address before it came here: door.py does."""
-    path, is_read = scope["path"].rstrip("/"), scope["method"] in READING
+    path, is_read = decoded_path(scope["raw_path"]).rstrip("/"), scope["method"] in READING
     if path == TOKEN_PATH:
         await _forward_token_request(scope["state"]["worker"], scope, receive, send)
     elif not is_read:
@@ -59,7 +61,7 @@ async def _forward_token_request(worker: Worker, scope: Scope, receive: Receive,
 async def _ask_web(worker: Worker, scope: Scope, body: bytes, send: Send) -> None:
     sent = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
     headers = {name: value for name, value in sent if name in PASSED_TO_WEB}  # the door refuses a repeated one
-    headers["X-Forwarded-For"] = scope["client"][0]
+    headers |= {"X-Forwarded-For": scope["client"][0], "Via": OWN_VIA}
     url = settings.TOKEN_FORWARD_URL + TOKEN_PATH
     try:
         async with worker.http.request(scope["method"], url, data=body, headers=headers, allow_redirects=False) as told:

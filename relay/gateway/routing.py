@@ -21,6 +21,7 @@ websocket_paths: list[Any] = [
     re_path(rf"^realtime/{TENANT}/{CHANNEL}\Z", RELAY),
     re_path(r"", UNKNOWN),
 ]
+known_paths = URLRouter(websocket_paths)
 
 
 async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
@@ -35,5 +36,10 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "lifespan.shutdown.complete"})
 
 
-application = ProtocolTypeRouter({"websocket": URLRouter(websocket_paths), "http": http_door, "lifespan": lifespan})
+async def websocket(scope: Scope, receive: Receive, send: Send) -> None:
+    """Find the path. The router passes over all slashes at its beginning, although each begins a segment."""
+    await (UNKNOWN if scope["path"].startswith("//") else known_paths)(scope, receive, send)
+
+
+application = ProtocolTypeRouter({"websocket": websocket, "http": http_door, "lifespan": lifespan})
 operations = ProtocolTypeRouter({"websocket": unknown_path, "http": OperationsPaths()})  # on a port of its own

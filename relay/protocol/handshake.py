@@ -79,21 +79,27 @@ def read_answer(head: bytes, accept: bytes) -> tuple[int, Head]:
     """Read what a server answered.
 
     Returns:
-        The status and the head. Where the status is 101, the server has proved that it speaks WebSocket.
+        The status and the head. Where the status is 101, the server has proved that it speaks WebSocket. Below 200
+        another answer follows (RFC 9110, section 15.2), but for 101.
 
     Raises:
         HeadInvalid: it is no answer to a handshake; the message says why.
     """
     answer = parsed_answer(head)
-    status = int(answer.first[0])
+    version, status = answer.first[0], int(answer.first[1])
     if status == SWITCHING_PROTOCOLS:
+        if version != b"1.1":
+            raise HeadInvalid("101 in HTTP/1.0, which has no upgrade")
         if not wants_websocket(answer):
             raise HeadInvalid("101 without Upgrade: websocket and Connection: Upgrade")
         if answer.values(b"sec-websocket-accept") != [accept]:
             raise HeadInvalid("101 without the Sec-WebSocket-Accept that answers our key")
-    elif status < FIRST_FINAL_STATUS:
-        raise HeadInvalid(f"an interim answer, {status}")
     return status, answer
+
+
+def is_interim(status: int) -> bool:
+    """Tell whether another answer follows."""
+    return status < FIRST_FINAL_STATUS and status != SWITCHING_PROTOCOLS
 
 
 def _accept(key: bytes) -> bytes:

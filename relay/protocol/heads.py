@@ -7,13 +7,17 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from urllib.parse import unquote
 
 LARGEST_HEAD_BYTES = 64 * 1024
 LONGEST_FIRST_LINE_BYTES = 8 * 1024
 MOST_HEADERS = 128
 LINE_END, HEAD_END = b"\r\n", b"\r\n\r\n"
 REQUEST_LINE = re.compile(rb"([A-Z]{1,20}) ([!-~]+) HTTP/(1\.[01])")
-STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-5][0-9]{2})(?: [\t -~\x80-\xff]*)?")
+STATUS_LINE = re.compile(rb"HTTP/(1\.[01]) ([1-5][0-9]{2})(?: [\t -~\x80-\xff]*)?")
+ABSOLUTE_TARGET = re.compile(rb"(?i:https?|wss?)://([^/?#@]+)([/?].*)?")
+ENCODED_SLASH = re.compile(rb"%2[Ff]")
+EMPTY_LINES = re.compile(rb"(?:\r\n)*")
 HEADER_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 CHUNKED, CONTENT_LENGTH, TRANSFER_ENCODING = b"chunked", b"content-length", b"transfer-encoding"
 GIVEN_ONCE = (CONTENT_LENGTH, TRANSFER_ENCODING, b"content-type", b"authorization")  # and Host: see refuse_ambiguous
@@ -42,7 +46,7 @@ class HeadTooLarge(HeadInvalid):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """First line and headers of a message. Of a request ``first`` is method, target and version."""
+    """First line and headers of a message. ``first`` is method, target and version, of an answer version and status."""
 
     first: tuple[bytes, ...] = field(repr=False)
     headers: Headers = field(repr=False)
@@ -57,7 +61,10 @@ class Head:
 
 
 class HeadReader:
-    """Takes in what a socket brings until a head is complete. Keeps no more than a head may have, and one read."""
+    """Takes in what a socket brings until a head is complete. Keeps no more than a head may have, and one read.
+
+    Empty lines before the first one are passed over (RFC 9112, section 2.2).
+    """
 
     __slots__ = ("_received", "_searched_bytes")
 
@@ -80,8 +87,9 @@ class HeadReader:
         Raises:
             HeadInvalid: it is longer than a head may be, or no HTTP from its first byte on.
         """
-        received = self._received = self._received + data if self._received else data
-        if received and not b"A" <= received[:1] <= b"Z":
+        received = self._received + data if self._received else data
+        received = self._received = _without_empty_lines(received)
+        if received not in (b"", b"\r") and not b"A" <= received[:1] <= b"Z":
             raise HeadInvalid("it does not begin as HTTP does; perhaps this is TLS, sent to a port without it")
         end = received.find(HEAD_END, self._searched_bytes)
         self._searched_bytes = max(0, len(received) - len(HEAD_END) + 1)
@@ -100,6 +108,28 @@ def parsed_request(head: bytes) -> Head:
         HeadInvalid: it is none.
     """
     return _parsed(head, REQUEST_LINE, "the request line is not <method> <target> HTTP/1.1")
+
+
+def in_origin_form(request: Head) -> Head:
+    """The request with a target that begins with its path: one that names a host is for that (RFC 9112, section 3.2.2).
+
+    Raises:
+        HeadInvalid: the target is neither.
+    """
+    method, target, version = request.first
+    if target.startswith(b"/"):
+        return request
+    absolute = ABSOLUTE_TARGET.fullmatch(target)
+    if absolute is None:
+        raise HeadInvalid("the target is neither a path nor an address of this host")
+    host, rest = absolute[1], absolute[2] or b"/"
+    headers = [(b"host", host), *(pair for pair in request.headers if pair[0] != b"host")]
+    return Head((method, rest if rest.startswith(b"/") else b"/" + rest, version), headers)
+
+
+def decoded_path(path: bytes) -> str:
+    """A path with its segments decoded. An encoded slash stays as it is: it divides no segments (RFC 3986, 2.2)."""
+    return unquote(ENCODED_SLASH.sub(b"%252F", path).decode())
 
 
 def refuse_ambiguous(request: Head) -> None:
@@ -123,12 +153,12 @@ def refuse_ambiguous(request: Head) -> None:
 
 
 def parsed_answer(head: bytes) -> Head:
-    """Read the head of an answer; ``first`` is its status.
+    """Read the head of an answer; ``first`` is its version and its status.
 
     Raises:
         HeadInvalid: it is none.
     """
-    return _parsed(head, STATUS_LINE, "the status line is not HTTP/1.1 <status> <reason>")
+    return _parsed(head, STATUS_LINE, "the status line is not HTTP/1.1 <status> <reason>, nor HTTP/1.0")
 
 
 def written_request(method: bytes, target: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
@@ -139,6 +169,11 @@ def written_request(method: bytes, target: bytes, headers: Iterable[tuple[bytes,
 def written_answer(status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes = b"") -> bytes:
     """Write an answer."""
     return _written(f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode(), headers) + body
+
+
+def _without_empty_lines(received: bytes) -> bytes:
+    found = EMPTY_LINES.match(received)
+    return received[found.end() :] if found else received
 
 
 def _parsed(head: bytes, first_line: re.Pattern[bytes], otherwise: str) -> Head:

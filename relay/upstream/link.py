@@ -9,7 +9,7 @@ from typing import cast
 from websockets.uri import parse_uri
 
 from relay.platforms.addresses import WEBSOCKET, Endpoint
-from relay.protocol.handshake import SWITCHING_PROTOCOLS, opening, read_answer
+from relay.protocol.handshake import SWITCHING_PROTOCOLS, is_interim, opening, read_answer
 from relay.protocol.heads import Head, HeadInvalid, HeadReader
 from relay.upstream.connecting import CONNECT_SECONDS, connect_to_first
 from relay.upstream.faults import Phase, count_fault
@@ -18,6 +18,7 @@ from relay.upstream.resolver import NoAddress, Resolver
 
 HANDSHAKE_SECONDS = 10.0
 KEY_BYTES = 16
+MOST_INTERIM_ANSWERS = 8  # before the one that counts: a platform must not keep a handshake busy with them
 
 
 class LinkFailed(Exception):
@@ -137,6 +138,7 @@ class _Dialog(asyncio.Protocol):
         key = os.urandom(KEY_BYTES)
         self._request, self._accept = opening(endpoint.host_header, resource, key, _headers(target))
         self._reader = HeadReader()
+        self._interim_answers = 0
         self.early = b""
         self.answer: asyncio.Future[tuple[int, Head]] = asyncio.get_running_loop().create_future()
 
@@ -149,17 +151,26 @@ class _Dialog(asyncio.Protocol):
             self.early += data
             return
         try:
-            complete = self._reader.feed(data)
-            if complete is None:
-                return
-            head, self.early = complete
-            self.answer.set_result(read_answer(head, self._accept))
-            self.transport.pause_reading()
+            while (complete := self._reader.feed(data)) is not None:
+                head, data = complete
+                status, answer = read_answer(head, self._accept)
+                if not is_interim(status):
+                    self.early = data
+                    self.answer.set_result((status, answer))
+                    self.transport.pause_reading()
+                    return
+                self._await_another()
         except HeadInvalid as error:
             self._fail(f"the platform's answer is no WebSocket handshake: {error}", error)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._fail(f"the platform closed during the handshake{f': {error}' if error else ''}", error)
+
+    def _await_another(self) -> None:
+        self._interim_answers += 1
+        if self._interim_answers > MOST_INTERIM_ANSWERS:
+            raise HeadInvalid(f"more than {MOST_INTERIM_ANSWERS} interim answers")
+        self._reader = HeadReader()
 
     def _fail(self, why: str, cause: Exception | None) -> None:
         if not self.answer.done():

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from relay.platforms.addresses import HTTP, WEBSOCKET, AddressRefused, Schemes
+from relay.platforms.pem import pem_blocks
 from relay.platforms.templates import filled, refuse_other_braces
 from relay.store.client_records import Platform
 from tenants.models.platform_credentials import CredentialState, PlatformCredential
@@ -166,7 +167,7 @@ class PlatformConnection(models.Model):
             raise ValidationError({"ca_certificate": sentence})
         if self.ca_certificate:
             try:
-                ssl.create_default_context(cadata=self.ca_certificate)
+                ssl.create_default_context(cadata="\n".join(pem_blocks(self.ca_certificate)))
             except (ValueError, TypeError, ssl.SSLError) as error:
                 sentence = "This is no certificate. Paste PEM, from -----BEGIN CERTIFICATE----- to the end."
                 raise ValidationError({"ca_certificate": sentence}) from error

@@ -145,6 +145,46 @@ def test_a_host_that_is_none_is_refused(value):
         parse.parse_hosts(f"good.example, {value}")
 
 
+def test_origins_have_one_spelling():
+    origins = "https://Pages.example/, https://b.example:443, http://c.example:8080, chrome-extension://abcdefgh"
+
+    assert parse.parse_origins(origins) == (
+        "https://pages.example",
+        "https://b.example",
+        "http://c.example:8080",
+        "chrome-extension://abcdefgh",
+    )
+
+
+@pytest.mark.parametrize("value", ["*", "pages.example", "https://pages.example/app", "https://*.example", "null"])
+def test_an_origin_that_can_never_match_is_refused(value):
+    with pytest.raises(ValueError, match="such as https://pages.example"):
+        parse.parse_origins(f"https://good.example, {value}")
+
+
+def test_host_patterns_are_spelled_as_hosts_come():
+    assert parse.parse_host_patterns("A.example, .b.example, fd00::5, [::1], 10.0.0.1, *") == (
+        "a.example",
+        ".b.example",
+        "[fd00::5]",
+        "[::1]",
+        "10.0.0.1",
+        "*",
+    )
+
+
+@pytest.mark.parametrize("value", ["https://a.example", "a.example:8000", "a.example/", "*.example", "10.0.0.0/8"])
+def test_a_host_pattern_that_can_never_match_is_refused(value):
+    with pytest.raises(ValueError, match="without scheme, port or path"):
+        parse.parse_host_patterns(f"good.example, {value}")
+
+
+def test_header_names_are_small_and_none_that_never_goes_on():
+    assert parse.parse_header_names("X-Shard, x-team") == ("x-shard", "x-team")
+    with pytest.raises(ValueError, match="may go on to a platform"):
+        parse.parse_header_names("X-Shard, Cookie")
+
+
 @pytest.mark.parametrize("kind", ["networks", "ports", "hosts", "credential_keys"])
 def test_a_list_of_nothing_is_refused(kind):
     with pytest.raises(ValueError, match="separated by commas"):
@@ -201,9 +241,16 @@ def test_a_verification_key_is_a_public_rsa_key(value):
         parse.parse_verification_keys(value)
 
 
-def test_a_verification_key_among_which_something_else_stands_is_refused():
+def test_what_stands_around_keys_explains_them_to_people():
+    keys = f"\ufeff# der nächste\n{PUBLIC_KEY}# bis März\n{OTHER_PUBLIC_KEY}"
+
+    assert parse.parse_verification_keys(keys) == (PUBLIC_KEY, OTHER_PUBLIC_KEY)
+    assert parse.parse_signing_key(f"\ufeffSchlüssel\n{SIGNING_KEY}") == SIGNING_KEY
+
+
+def test_a_verification_key_that_is_cut_off_is_no_remark():
     with pytest.raises(ValueError, match="RSA"):
-        parse.parse_verification_keys(f"{PUBLIC_KEY} canary {OTHER_PUBLIC_KEY}")
+        parse.parse_verification_keys(PUBLIC_KEY + OTHER_PUBLIC_KEY[:200])
 
 
 @pytest.mark.parametrize("between", ["", "\n", "\n\n"], ids=["nothing", "a break", "a line"])

@@ -114,10 +114,12 @@ async def test_the_platform_sees_its_own_token_once(bare, simulator):
 
 
 async def test_other_headers_go_to_the_platform(bare):
-    _, platform = await bare(headers="User-Agent: webchat/2\r\nX-Correlation: 17\r\n")
+    _, platform = await bare(headers="User-Agent: webchat/2\r\nX-Correlation-Id: 17\r\nX-Api-Key: canary\r\n")
 
     assert header(platform.head, "user-agent") == ["webchat/2"]
-    assert header(platform.head, "x-correlation") == ["17"]
+    assert header(platform.head, "x-correlation-id") == ["17"]
+    assert header(platform.head, "via") == ["1.1 floodgate"]
+    assert not header(platform.head, "x-api-key")
 
 
 async def test_the_query_goes_to_the_platform(integration):

@@ -102,6 +102,38 @@ async def test_b1_an_upgrade_that_is_wrong_is_told_how(relay, request_bytes, sta
     assert await refusal_of(relay, request_bytes) == (status, code)
 
 
+@pytest.mark.parametrize("scheme", ["http", "ws", "HTTPS"])
+async def test_a_handshake_may_name_the_host_in_its_target(integration, scheme):
+    client = await raw_connection(integration.relay.port)
+    token = integration.headers()["Authorization"]
+    asked = upgrade_request(f"{scheme}://other.example/v2/websocket/echo", f"Authorization: {token}\r\n")
+
+    client.send(asked)
+
+    assert await client.read_status() == 101
+    await drop(client.writer)
+
+
+async def test_an_ordinary_request_may_name_the_host_in_its_target(relay):
+    async with knocking(relay, b"GET http://relay/livez HTTP/1.1\r\nHost: relay\r\n\r\n") as client:
+        assert await client.read_status() == 200
+
+
+async def test_an_empty_line_before_a_request_and_between_two_is_nothing(relay):
+    livez = b"GET /livez HTTP/1.1\r\nHost: relay\r\n\r\n"
+
+    async with knocking(relay, b"\r\n", livez) as client:
+        assert await client.read_status() == 200
+        await client.reader.readexactly(len(b'{"status": "ok"}'))
+        client.send(b"\r\n\r\n", livez)
+        assert await client.read_status() == 200
+
+
+@pytest.mark.parametrize("target", [b"*", b"relay:443", b"ftp://relay/livez"])
+async def test_a_target_that_is_neither_path_nor_address_is_told_so(relay, target):
+    assert await refusal_of(relay, b"GET %s HTTP/1.1\r\nHost: relay\r\n\r\n" % target) == (400, "request_invalid")
+
+
 async def test_b1_an_ordinary_request_to_a_websockets_path_is_told_to_upgrade(relay):
     request = b"GET /v2/websocket/echo HTTP/1.1\r\nHost: relay\r\nConnection: close\r\n\r\n"
 

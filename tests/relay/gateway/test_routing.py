@@ -68,6 +68,7 @@ NOT_OURS = (
     ),
     *("/realtime/echo", "/realtime//echo", "/realtime/acme/echo/", "/realtime/" + "a" * 65 + "/echo", "/livez"),
     *("/v2/websocket/../websocket/echo", "/v2/websocket/echo%0a", "/v2/websocket/echo%00", "/v2/websocket/a%2fb"),
+    *("/v2%2Fwebsocket%2fecho", "/v2/websocket%2Fecho", "//v2/websocket/echo", "///realtime/acme/echo", "//"),
     *("/v2/websocket/%ff%fe", "/v2/websocket/%C3%A9cho", "/v2/websocket/" + "a" * 4096, "/v2/websocket/*"),
 )
 

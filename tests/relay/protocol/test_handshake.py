@@ -3,7 +3,16 @@ from websockets.server import ServerProtocol
 
 from relay.protocol import handshake
 from relay.protocol.denials import Denied
-from relay.protocol.handshake import accept_value, acceptance, opening, read_answer, refusal, wants_websocket
+from relay.protocol.handshake import (
+    SWITCHING_PROTOCOLS,
+    accept_value,
+    acceptance,
+    is_interim,
+    opening,
+    read_answer,
+    refusal,
+    wants_websocket,
+)
 from relay.protocol.heads import HeadInvalid, parsed_answer, parsed_request
 
 # The example of RFC 6455, section 1.3.
@@ -115,14 +124,22 @@ class TestClient:
             (b"Connection: Upgrade", b"Connection: close", "Upgrade"),
             (ACCEPT, b"A" + ACCEPT, "key"),
             (b"Sec-WebSocket-Accept", b"X-Accept", "key"),
-            (b"101 Switching Protocols", b"103 Early Hints", "interim"),
-            (b"HTTP/1.1", b"HTTP/1.0", "status line"),
+            (b"HTTP/1.1", b"HTTP/1.0", "no upgrade"),
+            (b"HTTP/1.1", b"HTTP/2", "status line"),
         ],
     )
     def test_f38_what_does_not_prove_that_it_speaks_websocket_is_no_answer(self, right, wrong, why):
         with pytest.raises(HeadInvalid, match=why):
             read_answer(SWITCHING.replace(right, wrong), ACCEPT)
 
+    @pytest.mark.parametrize("version", [b"1.0", b"1.1"])
     @pytest.mark.parametrize("status", [200, 302, 401, 429, 503])
-    def test_any_other_status_is_an_answer_whatever_else_it_says(self, status):
-        assert read_answer(b"HTTP/1.1 %d No\r\nRetry-After: 7" % status, ACCEPT)[0] == status
+    def test_any_other_status_is_an_answer_whatever_else_it_says(self, version, status):
+        read, head = read_answer(b"HTTP/%s %d No\r\nRetry-After: 7" % (version, status), ACCEPT)
+
+        assert (read, head.values(b"retry-after"), is_interim(read)) == (status, [b"7"], False)
+
+    @pytest.mark.parametrize("status", [100, 102, 103, 199])
+    def test_another_answer_follows_any_that_is_no_final_one(self, status):
+        assert is_interim(read_answer(b"HTTP/1.1 %d Wait" % status, ACCEPT)[0])
+        assert not is_interim(SWITCHING_PROTOCOLS)

@@ -12,6 +12,8 @@ from relay.protocol.heads import (
     HeadInvalid,
     HeadReader,
     HeadTooLarge,
+    decoded_path,
+    in_origin_form,
     parsed_answer,
     parsed_request,
     refuse_ambiguous,
@@ -38,10 +40,27 @@ class TestReading:
         assert reader.feed(stream[at:]) == (GET[:-2], b"")
         assert reader.received == stream
 
-    @pytest.mark.parametrize("first", [b"\x16\x03\x01", b"\r\n", b"get", b"\0", b" GET"])
+    @pytest.mark.parametrize("first", [b"\x16\x03\x01", b"\n", b"get", b"\0", b" GET"])
     def test_what_does_not_begin_as_http_does_is_refused_by_its_first_byte(self, first):
         with pytest.raises(HeadInvalid, match="TLS"):
             HeadReader().feed(first[:1])
+
+    @pytest.mark.parametrize("lines", [1, 2, 30_000])
+    def test_empty_lines_before_it_are_passed_over(self, lines):
+        assert HeadReader().feed(b"\r\n" * lines + GET + b"\r\n") == (GET[:-2], b"")
+
+    def test_half_an_empty_line_is_waited_for(self):
+        reader = HeadReader()
+
+        assert reader.feed(b"\r") is None
+        assert reader.feed(b"\n" + GET) is None
+        assert reader.feed(b"\r\n") == (GET[:-2], b"")
+
+    def test_an_empty_line_is_nothing_that_came(self):
+        reader = HeadReader()
+        reader.feed(b"\r\n")
+
+        assert not reader.received
 
     def test_nothing_is_judged_before_anything_came(self):
         assert HeadReader().feed(b"") is None
@@ -78,9 +97,36 @@ class TestParsing:
         assert head.first == (b"GET", b"/v2/websocket/crm?a=1", b"1.1")
         assert head.headers == [(b"host", b"relay"), (b"x-note", b"two words")]
 
+    @pytest.mark.parametrize(
+        ("target", "path", "host"),
+        [
+            (b"/a?b", b"/a?b", b"relay"),
+            (b"http://other:8001/v2/websocket/crm?a=1", b"/v2/websocket/crm?a=1", b"other:8001"),
+            (b"WSS://other", b"/", b"other"),
+            (b"ws://[::1]:8001?a=http://x/", b"/?a=http://x/", b"[::1]:8001"),
+        ],
+    )
+    def test_a_target_may_name_the_host_which_then_counts(self, target, path, host):
+        request = in_origin_form(parsed_request(b"GET %s HTTP/1.1\r\nHost: relay\r\nX: 1" % target))
+
+        assert request.first == (b"GET", path, b"1.1")
+        assert request.headers == [(b"host", host), (b"x", b"1")]
+
+    @pytest.mark.parametrize("target", [b"*", b"relay:443", b"ftp://relay/", b"http:///a", b"http://me@relay/", b"a"])
+    def test_any_other_target_is_refused(self, target):
+        with pytest.raises(HeadInvalid, match="target"):
+            in_origin_form(parsed_request(b"GET %s HTTP/1.1" % target))
+
+    @pytest.mark.parametrize(
+        ("path", "decoded"),
+        [(b"/a/b", "/a/b"), (b"/%61/%2fb", "/a/%2fb"), (b"/a%2Fb%252F", "/a%2Fb%2F"), (b"//", "//")],
+    )
+    def test_an_encoded_slash_divides_no_segments(self, path, decoded):
+        assert decoded_path(path).lower() == decoded.lower()
+
     @pytest.mark.parametrize("line", [b"HTTP/1.1 429 Too Many Requests", b"HTTP/1.1 429 ", b"HTTP/1.1 429"])
     def test_the_reason_of_an_answer_may_be_missing(self, line):
-        assert parsed_answer(line + b"\r\nRetry-After: 7").first == (b"429",)
+        assert parsed_answer(line + b"\r\nRetry-After: 7").first == (b"1.1", b"429")
 
     @pytest.mark.parametrize(
         "line",
@@ -98,7 +144,7 @@ class TestParsing:
             parsed_request(line)
 
     @pytest.mark.parametrize(
-        "line", [b"SSH-2.0", b"HTTP/1.0 200 OK", b"HTTP/1.1 999 No", b"HTTP/1.1 20 OK", b"HTTP/1.1"]
+        "line", [b"SSH-2.0", b"HTTP/0.9 200 OK", b"HTTP/1.1 999 No", b"HTTP/1.1 20 OK", b"HTTP/1.1"]
     )
     def test_any_other_status_line_is_refused(self, line):
         with pytest.raises(HeadInvalid, match="status line"):
@@ -198,7 +244,7 @@ class TestWriting:
         written = heads.written_answer(status, [(b"content-length", b"2")], b"no")
 
         head, _, body = written.partition(b"\r\n\r\n")
-        assert parsed_answer(head).first == (b"%d" % status,)
+        assert parsed_answer(head).first == (b"1.1", b"%d" % status)
         assert HTTPStatus(status).phrase.encode() in head
         assert body == b"no"
 

@@ -170,13 +170,40 @@ async def test_a_refusal_without_a_length_ends_with_the_connection(raw_platform_
         await opening
 
 
+INTERIM = (
+    b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 40, len(INTERIM) - 1, len(INTERIM), len(INTERIM) + 1])
+async def test_the_answer_comes_after_interim_ones_however_it_is_cut(raw_platform_of, cut):
+    answers = []
+    platform = await raw_platform_of(lambda key: answers.append(INTERIM + switching(key)) or answers[0][:cut])
+    opening = asyncio.create_task(open_link(target(platform.url), Resolver()))
+
+    (await platform.connection()).send(answers[0][cut:] + WELCOME)
+    receiver = Receiver(await opening)
+
+    await eventually(lambda: receiver.received == WELCOME)
+
+
+@pytest.mark.parametrize("version", ["HTTP/1.0", "HTTP/1.1"])
+async def test_a_refusal_after_an_interim_answer_and_in_http_1_0_keeps_its_time(failure, version):
+    answer = f"HTTP/1.1 103 Early Hints\r\n\r\n{version} 429 Too Many Requests\r\nRetry-After: 20\r\n\r\n"
+
+    refused = await failure(saying(answer), LinkRefused)
+
+    assert (refused.status, refused.headers["retry-after"]) == (429, "20")
+
+
 ANSWERS = {
     "binary": b"\xff\xfe\x00\r\n\r\n",
     "no HTTP": "SSH-2.0-OpenSSH\r\n\r\n",
-    "HTTP/1.0": "HTTP/1.0 200 OK\r\n\r\n",
+    "HTTP/1.0": "HTTP/1.0 101 Switching Protocols\r\n\r\n",
+    "HTTP/0.9": "HTTP/0.9 200 OK\r\n\r\n",
     "status 999": "HTTP/1.1 999 Odd\r\n\r\n",
     "no status": "HTTP/1.1\r\n\r\n",
-    "interim": "HTTP/1.1 103 Early Hints\r\n\r\n",
+    "interim for ever": "HTTP/1.1 103 Early Hints\r\n\r\n" * 9,
     "broken header": f"{REFUSAL}no colon\r\n\r\n",
     "bare 101": "HTTP/1.1 101 Switching Protocols\r\n\r\n",
     "200 headers": REFUSAL + "X-Odd: 1\r\n" * 200 + "\r\n",

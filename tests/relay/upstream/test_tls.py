@@ -68,6 +68,21 @@ async def test_a_platform_is_trusted_by_its_connections_own_authority(platform, 
 
 
 @pytest.mark.asyncio
+async def test_a_remark_in_any_language_may_stand_before_the_authority(platform, authority):
+    await connect(platform, f"\ufeffZertifikat für Köln\n{authority}")
+
+    assert platform.simulation.ledger.handshakes["101"] == 1
+
+
+@pytest.mark.parametrize("ca_certificate", ["", "own"])
+def test_every_python_checks_certificates_alike(authority, ca_certificate):
+    flags = tls_context(ca_certificate and authority).verify_flags
+
+    assert not flags & ssl.VERIFY_X509_STRICT  # private authorities often leave out what it asks for
+    assert flags & ssl.VERIFY_X509_PARTIAL_CHAIN
+
+
+@pytest.mark.asyncio
 async def test_f41_a_certificate_of_an_unknown_authority_is_refused(platform):
     with pytest.raises(LinkFailed, match="certificate verify failed"):
         await connect(platform, "")
