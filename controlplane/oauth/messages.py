@@ -92,14 +92,14 @@ def _parse_form(headers: list[tuple[bytes, bytes]], body: bytes) -> dict[str, st
         raise Refused(400, "invalid_request", f"Send a form: Content-Type: {FORM_TYPE.decode()}.")
     try:
         text = body.decode("ascii")
-        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_PARAMETERS, errors="strict")
+        pairs = parse_qsl(text, max_num_fields=MOST_PARAMETERS, errors="strict")
     except ValueError as error:
         raise Refused(
             400, "invalid_request", f"The form is malformed, or has over {MOST_PARAMETERS} fields."
         ) from error
-    form = dict(pairs)
+    form = dict(pairs)  # without those that have no value: they count as left out (RFC 6749, section 3.2)
     if len(form) != len(pairs):
-        raise Refused(400, "invalid_request", "A parameter is repeated.")  # RFC 6749, section 3.2
+        raise Refused(400, "invalid_request", "A parameter is repeated.")
     return form
 
 

@@ -20,7 +20,7 @@ BODY_SECONDS = 5.0  # for the whole of it
 LARGEST_TOKEN_REQUEST_BYTES = 16 * 1024
 PASSED_TO_WEB = ("authorization", "content-type")
 TOO_LONG = b'{"error": "invalid_request", "error_description": "The body is too long."}'
-PASSED_BACK = ("content-type", "cache-control", "pragma", "www-authenticate", "retry-after")
+PASSED_BACK = ("content-type", "cache-control", "pragma", "www-authenticate", "retry-after", "allow")
 
 
 class SenderLeft(Exception):

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 import re
 from collections.abc import Mapping
 from datetime import UTC
@@ -15,6 +16,7 @@ EPOCH_SECONDS, EPOCH_MILLISECONDS = 10**9, 10**12
 WITHOUT_END_SECONDS = 600.0  # what we take for a token whose answer does not say
 LONGEST_LIFE_SECONDS = 366 * 86_400.0  # more is taken for this
 LONGEST_TOKEN = 16 * 1024  # characters; it goes into every handshake with the platform
+DECIMAL = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18})?|[0-9]{19,}")  # servers divide, and send what comes of it
 SENDABLE = re.compile(r"[!-~]+")  # what a header can carry of a token (RFC 6749, appendix A.12)
 
 
@@ -41,14 +43,14 @@ def read_token(body: bytes) -> PlatformToken:
         raise TokenAnswerUnusable(f"the access_token is longer than {LONGEST_TOKEN} characters")
     if not SENDABLE.fullmatch(token):
         raise TokenAnswerUnusable("the access_token has characters that no header can carry")
-    return PlatformToken(token, _life_seconds(answer.get("expires_in", WITHOUT_END_SECONDS)))
+    return PlatformToken(token, _life_seconds(answer.get("expires_in")))
 
 
 def _life_seconds(expires_in: object) -> float:
-    """Read ``expires_in``: a number, or a number written as a string."""
-    seconds: object = expires_in
-    if isinstance(expires_in, str) and expires_in.isascii() and expires_in.isdigit():
-        seconds = int(expires_in[:18])
+    """Read ``expires_in``: a number, or a number written as a string. Null and "" say as little as nothing."""
+    seconds: object = WITHOUT_END_SECONDS if expires_in in (None, "") else expires_in
+    if isinstance(seconds, str) and DECIMAL.fullmatch(seconds.strip()):
+        seconds = float(seconds.strip()[:37])
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
         raise TokenAnswerUnusable(f"expires_in is {str(seconds)[:20]!r}")
     return float(min(seconds, LONGEST_LIFE_SECONDS))
@@ -57,8 +59,8 @@ def _life_seconds(expires_in: object) -> float:
 def retry_after_seconds(headers: Mapping[str, str], now_unix_seconds: float) -> float | None:
     """How long a platform asks us to stay away, or none where it does not say so.
 
-    Trusts ``Retry-After`` (seconds or HTTP date), then ``inin-ratelimit-reset``, then ``X-RateLimit-Reset``,
-    which may be seconds or an epoch; believed from 1 s to 1 h.
+    Trusts ``Retry-After`` (seconds, whose parts are rounded up, or an HTTP date), then ``inin-ratelimit-reset``, then
+    ``X-RateLimit-Reset``, which may be seconds or an epoch; believed from 1 s to 1 h.
 
     Args:
         headers: by names in small letters.
@@ -73,8 +75,8 @@ def retry_after_seconds(headers: Mapping[str, str], now_unix_seconds: float) -> 
 
 def _seconds(value: str, now_unix_seconds: float) -> float | None:
     text = value.strip()
-    if text.isascii() and text.isdigit():
-        number = float(text[:18])
+    if DECIMAL.fullmatch(text):
+        number = float(math.ceil(float(text[:37])))
         if number >= EPOCH_MILLISECONDS:
             return number / 1000 - now_unix_seconds
         return number - now_unix_seconds if number >= EPOCH_SECONDS else number

@@ -93,6 +93,16 @@ def test_b41_b43_a_malformed_request_is_400_invalid_request(headers, body):
 
 
 @pytest.mark.parametrize(
+    "body", [b"client_secret=", b"client_id=", b"client_id=&client_secret=&scope=", b"scope=&scope=a"]
+)
+def test_a_parameter_without_a_value_counts_as_left_out(body):
+    request = parse_request([FORM, basic("id:secret")], body)
+
+    assert (request.client_id, request.client_secret) == ("id", "secret")
+    assert set(request.form.values()) <= {"a"}
+
+
+@pytest.mark.parametrize(
     "body",
     [b"", b"client_id=id", b"client_secret=secret", b"client_id=&client_secret=secret", b"client_id=id&client_secret="],
 )

@@ -34,9 +34,16 @@ def test_a_token_that_does_not_say_how_long_it_lives_is_used_for_ten_minutes():
     assert read_token(answer(access_token="abc")) == PlatformToken("abc", 600.0)
 
 
-@pytest.mark.parametrize(("said", "seconds"), [("3600", 3600.0), (0.5, 0.5), (1, 1.0)])
+@pytest.mark.parametrize(
+    ("said", "seconds"), [("3600", 3600.0), (0.5, 0.5), (1, 1.0), ("3599.5", 3599.5), (" 60 ", 60.0)]
+)
 def test_a_life_may_be_a_number_or_a_number_in_a_string(said, seconds):
     assert read_token(answer(access_token="abc", expires_in=said)).life_seconds == seconds
+
+
+@pytest.mark.parametrize("said", [None, ""])
+def test_a_life_that_says_nothing_is_as_if_it_were_left_out(said):
+    assert read_token(answer(access_token="abc", expires_in=said)).life_seconds == 600.0
 
 
 @pytest.mark.parametrize("said", ["9" * 5_000, 10**400, float("inf")], ids=["text", "number", "infinity"])
@@ -44,7 +51,9 @@ def test_an_absurd_life_is_taken_for_a_year(said):
     assert read_token(answer(access_token="abc", expires_in=said)).life_seconds == LONGEST_LIFE_SECONDS
 
 
-@pytest.mark.parametrize("said", [0, -1, "0", "-1", "", "soon", "²", "1.5", None, True, [], {}, float("nan")], ids=repr)
+@pytest.mark.parametrize(
+    "said", [0, -1, "0", "0.0", "-1", "soon", "²", "1.", ".5", "1e3", True, [], {}, float("nan")], ids=repr
+)
 def test_a_life_that_is_none_is_refused(said):
     with pytest.raises(TokenAnswerUnusable, match="expires_in is"):
         read_token(answer(access_token="abc", expires_in=said))
@@ -106,6 +115,13 @@ def test_id_and_secret_can_be_told_apart_whatever_they_hold(client_id, client_se
     assert (kind, parts) == ("Basic", [client_id, client_secret])
 
 
+@pytest.mark.parametrize(
+    ("value", "seconds"), [("2.5", 3.0), ("2.000001", 3.0), ("2.0", 2.0), ("0.1", 1.0), (" 20 ", 20.0)]
+)
+def test_parts_of_seconds_to_stay_away_are_rounded_up(value, seconds):
+    assert retry_after(value) == seconds
+
+
 @pytest.mark.parametrize("name", ["retry-after", "inin-ratelimit-reset", "x-ratelimit-reset"])
 def test_seconds_to_stay_away_are_read_from_every_header_that_tells_them(name):
     assert retry_after("17", name) == 17.0
@@ -153,7 +169,7 @@ def test_nothing_is_believed_beyond_an_hour(value):
     assert retry_after(value) == 3600.0
 
 
-@pytest.mark.parametrize("value", ["", "-5", "1.5", "soon", "²", "0x10", "Tue, 14 Nov 99999 22:13:20 GMT"])
+@pytest.mark.parametrize("value", ["", "-5", "soon", "²", "0x10", "Tue, 14 Nov 99999 22:13:20 GMT"])
 def test_garbage_says_nothing(value):
     assert retry_after(value) is None
 
