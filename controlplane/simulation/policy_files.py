@@ -1,6 +1,7 @@
 """Reads limits that were written by hand, in YAML or JSON: the fields of a zone are ZonePolicy's, as are the rules."""
 
 import json
+import re
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,16 +70,35 @@ def read_policy_file(path: Path) -> PolicyFile:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML without objects, and without a name that stands twice: of two limits, one would be lost without a word."""
+    """YAML without objects, without a name that stands twice, and without guesses.
+
+    Of two limits of one name, one would be lost without a word. A client called no would be False, and 007 be 7.
+    """
+
+
+_Loader.yaml_implicit_resolvers = {}  # without those of YAML 1.1; 1.2's core schema has these
+for _tag, _form, _first in (
+    ("bool", "true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("null", "null|Null|NULL|~|", ["n", "N", "~", ""]),
+    ("int", "[-+]?(?:0|[1-9][0-9]*)", "-+0123456789"),
+    ("float", r"[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|[-+]?\.inf|\.nan", "-+0123456789."),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"(?:{_form})\\Z"), list(_first))
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Hashable, object]:
     loader.flatten_mapping(node)
-    return _once([(_object(loader, name), _object(loader, value)) for name, value in node.value])
+    named = [(_text(loader, name), value) for name, value in node.value]
+    return _once([(name, (_text if name == "name" else _object)(loader, value)) for name, value in named])
 
 
 def _object(loader: _Loader, node: yaml.Node) -> Any:  # noqa: ANN401 - it is checked later
     return loader.construct_object(node, deep=True)
+
+
+def _text(loader: _Loader, node: yaml.Node) -> Any:  # noqa: ANN401 - it is checked later
+    """What is written, whatever else it could be read as."""
+    return node.value if isinstance(node, yaml.ScalarNode) else _object(loader, node)
 
 
 def _once(pairs: list[tuple[Hashable, object]]) -> dict[Hashable, object]:
@@ -94,7 +114,7 @@ _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping
 
 def _loaded(path: Path) -> object:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         if path.suffix == ".json":
             return json.loads(text, object_pairs_hook=_once)
         return yaml.load(text, _Loader)  # noqa: S506 - it is a safe one

@@ -31,7 +31,9 @@ def find_stored_policy(reference: str) -> PolicySnapshot:
             raise PolicyFaults([f"{reference}: {_no_version(policy, number)}"])
         return version.snapshot()
     except OperationalError as error:
-        raise PolicyFaults([f"{reference}: there is no such file, and the database does not answer."]) from error
+        raise PolicyFaults(
+            [f"{reference}: there is no such file, and the database of DATABASE_URL does not answer."]
+        ) from error
     except PolicyRefused as refusal:
         raise PolicyFaults([f"{reference}: {sentence}" for _, sentence in refusal.problems]) from refusal
 

@@ -3,6 +3,7 @@
 import gzip
 import sys
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader
@@ -81,8 +82,9 @@ def _lines(raw: BufferedReader) -> Iterator[tuple[int, bytes]]:
     try:
         is_packed = raw.peek(2)[:2] == GZIP_MAGIC
         for number, text in enumerate(gzip.GzipFile(fileobj=raw) if is_packed else raw, 1):
-            if text.strip():
-                yield number, text
+            line = text.removeprefix(BOM_UTF8) if number == 1 else text
+            if line.strip():
+                yield number, line
     except (EOFError, OSError, zlib.error) as error:
         sentence = f"Line {number + 1}: the trace can't be read on: {error}."
         raise TraceFault(f"{sentence} If it was compressed, compress it again.") from error

@@ -87,16 +87,22 @@ class Endpoint:
 
     def __str__(self) -> str:
         """Host and port, as logs tell them."""
-        return f"{self._bracketed}:{self.port}"
+        return netloc(self.host, self.port)
 
     @property
     def host_header(self) -> str:
         """Host and port as a request names them, without the usual port (RFC 9110, section 7.2)."""
-        return self._bracketed if self.port == _usual_port(is_secure=self.is_secure) else str(self)
+        return bracketed(self.host) if self.port == _usual_port(is_secure=self.is_secure) else str(self)
 
-    @property
-    def _bracketed(self) -> str:
-        return f"[{self.host}]" if ":" in self.host else self.host
+
+def netloc(host: str, port: int) -> str:
+    """Host and port as a URL has them (RFC 3986, section 3.2.2)."""
+    return f"{bracketed(host)}:{port}"
+
+
+def bracketed(host: str) -> str:
+    """A host as a URL has it: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
 
 
 @lru_cache(maxsize=1024)

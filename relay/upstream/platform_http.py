@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from relay.platforms.addresses import HTTP, Endpoint
+from relay.platforms.addresses import HTTP, Endpoint, netloc
 from relay.platforms.answers import TokenRequest
 from relay.upstream.connecting import ATTEMPT_SECONDS, CONNECT_SECONDS
 from relay.upstream.resolver import Resolver
@@ -63,8 +63,7 @@ class PlatformHttp:
 
 def _at(address: str, url: str, endpoint: Endpoint) -> str:
     """The URL with an IP address in place of the host."""
-    host = f"[{address}]" if ":" in address else address
-    return urlsplit(url)._replace(netloc=f"{host}:{endpoint.port}").geturl()
+    return urlsplit(url)._replace(netloc=netloc(address, endpoint.port)).geturl()
 
 
 def _timeout(seconds: float) -> aiohttp.ClientTimeout:

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from relay.gateway.routing import application, operations
 from relay.gateway.server import END_SECONDS, Operations, listening_socket, serve, tls_context
-from relay.platforms.addresses import LARGEST_PORT
+from relay.platforms.addresses import LARGEST_PORT, bracketed, netloc
 from relay.process.supervisor import Supervisor
 
 USAGE_FAULT = 2
@@ -51,11 +51,11 @@ class Command(BaseCommand):
         listener = self._listen(host, port, "--host and --port")
         for_operations = self._listen_for_operations(processes)
         scheme = "wss" if settings.TLS_CERTIFICATE_FILE else "ws"
-        self.stdout.write(f"The relay listens on {scheme}://{host}:{listener.getsockname()[1]}")
+        self.stdout.write(f"The relay listens on {scheme}://{netloc(host, listener.getsockname()[1])}")
         if for_operations:
             own, last = for_operations[0].getsockname()[:2], for_operations[-1].getsockname()[1]
             ports = own[1] if processes == 1 else f"{own[1]} to {last}"
-            self.stdout.write(f"Health and metrics: http://{own[0]}, port {ports}")
+            self.stdout.write(f"Health and metrics: http://{bracketed(own[0])}, port {ports}")
         self.stdout.flush()
         if processes == 1:
             serve(application, listener, Operations(operations, for_operations[0]) if for_operations else None)
@@ -77,7 +77,7 @@ class Command(BaseCommand):
         try:
             return listening_socket(host, port, settings.RECEIVE_BUFFER_BYTES)
         except OSError as error:
-            self._refuse(f"Can't listen on {host}:{port}: {error.strerror}. Choose another with {choice}.")
+            self._refuse(f"Can't listen on {netloc(host, port)}: {error.strerror}. Choose another with {choice}.")
 
     def _refuse(self, sentence: str) -> NoReturn:
         self.stderr.write(sentence)

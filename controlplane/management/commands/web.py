@@ -11,6 +11,7 @@ from django.utils.module_loading import import_string
 from twisted.internet.error import CannotListenError
 
 from controlplane.web.server import serve
+from relay.platforms.addresses import netloc
 
 USAGE_FAULT = 2
 
@@ -32,7 +33,7 @@ class Command(BaseCommand):
         """Listen, say so, serve until a signal comes."""
         try:
             application = import_string("controlplane.asgi.application")  # it ends here without a key to sign with
-            serve(application, host, port, lambda taken: self._say(f"Web listens on http://{host}:{taken}"))
+            serve(application, host, port, lambda taken: self._say(f"Web listens on http://{netloc(host, taken)}"))
         except CannotListenError as error:
             self._refuse(f"{error} Choose another address with --host and --port.")
         except ImproperlyConfigured as error:

@@ -69,6 +69,34 @@ def test_what_is_left_out_has_the_defaults_of_a_zone(tmp_path):
     assert _read(tmp_path, TEN_A_SECOND).policy.zones == (ZonePolicy(name="client", permits=10, burst=4, delay=4),)
 
 
+@pytest.mark.parametrize(
+    "name", ["no", "on", "007", "1_000", "12:30", "2026-12-01", "null", "1e3", "1.50", "0x1F", "~", "true"]
+)
+def test_a_clients_name_stays_as_it_is_written(tmp_path, name):
+    read = _read(tmp_path, f"zones: [{{name: a, permits: 5}}]\nclients: {{{name}: {{weight: 3}}}}")
+
+    assert dict(read.weights) == {name: 3}
+
+
+@pytest.mark.parametrize("name", ["no", "on", "null", "true", "y"])
+def test_a_zones_name_stays_as_it_is_written(tmp_path, name):
+    [zone] = _read(tmp_path, f"zones: [{{name: {name}, permits: 5}}]").policy.zones
+
+    assert zone.name == name
+
+
+@pytest.mark.parametrize("value", ["0o17", "1_000", "12:30", "0x1F", "yes"])
+def test_a_number_that_yaml_would_guess_is_refused(tmp_path, value):
+    assert _faults(tmp_path, f"zones: [{{name: a, permits: {value}}}]")
+
+
+@pytest.mark.parametrize("name", ["policy.yaml", "policy.json"])
+def test_a_byte_order_mark_says_nothing(tmp_path, name):
+    text = '\ufeff{"zones": [{"name": "a", "permits": 5}]}'
+
+    assert _read(tmp_path, text, name).policy.zones == (ZonePolicy(name="a", permits=5),)
+
+
 def test_json_says_the_same(tmp_path):
     content = {"zones": [{"name": "client", "permits": 10, "burst": 4, "delay": 4}]}
 

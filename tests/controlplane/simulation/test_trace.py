@@ -33,6 +33,11 @@ def test_a_packed_trace_is_unpacked_and_empty_lines_are_none():
     assert len(_read(gzip.compress(b'{"at": 0}\n\n{"at": 0}\n', mtime=0))) == 2
 
 
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "packed"])
+def test_a_byte_order_mark_says_nothing(pack):
+    assert len(_read(pack(b'\xef\xbb\xbf{"at": 0}\n{"at": 0}\n'))) == 2
+
+
 def test_a_trace_is_read_as_it_is_asked_for():
     events = read_trace(io.BufferedReader(io.BytesIO(b'{"at": 0}\nwrong\n')))
 

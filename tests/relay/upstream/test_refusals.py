@@ -50,7 +50,7 @@ def test_a_platform_that_cannot_be_reached_is_503():
 
 
 @pytest.mark.parametrize("status", [429, 503])
-@pytest.mark.parametrize("retry_after", ["", "banana", "-5", "1.5"])
+@pytest.mark.parametrize("retry_after", ["", "banana", "-5"])
 def test_f31_without_a_word_that_makes_sense_the_client_comes_back_after_a_few_seconds(status, retry_after):
     assert answered(status, retry_after=retry_after)[2] == "7"
 
