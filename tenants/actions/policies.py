@@ -113,10 +113,12 @@ def set_zones(draft: PolicyVersion, zones: Iterable[ZonePolicy], *, acting_user:
     _refuse_published(draft)
     zones = tuple(zones)
     refuse_repeated_names(zones)
-    before = ", ".join(zone.name for zone in draft.zones.all())
+    before = {zone.name: zone.in_words() for zone in draft.zones.all()}
     draft.zones.all().delete()
     _store_zones(draft, zones)
-    changes = {"zones": (before, ", ".join(zone.name for zone in zones))}
+    after = {zone.name: zone.in_words() for zone in draft.zones.all()}
+    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    changes = {f"limit {name}": (before.get(name, ""), after.get(name, "")) for name in names}
     record(AuditEvent.DRAFT_CHANGED, draft, acting_user, tenant_id=draft.policy.tenant_id, changes=changes)
     return draft
 

@@ -131,10 +131,15 @@ class ThrottleZone(models.Model):
 
     def get_inline_title(self) -> str:
         """What stands above its form (Unfold asks by this name): the name, and what was stored in words."""
+        words = self.in_words()
+        return f"{self.name}: {words}" if words else self.name
+
+    def in_words(self) -> str:
+        """The limit as a sentence; empty where it makes no sense, as while the form shows what is wrong."""
         try:
-            return f"{self.name}: {in_words(self.as_policy())}"
-        except ValueError:  # while the form shows what is wrong
-            return self.name
+            return in_words(self.as_policy())
+        except ValueError:
+            return ""
 
     def as_policy(self) -> ZonePolicy:
         """The limit as the relay enforces it.

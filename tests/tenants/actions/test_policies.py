@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
@@ -5,6 +7,7 @@ from django.db import IntegrityError
 from relay.throttle.policy import PolicyRefused, StoreAway, ZonePolicy, default_zones
 from tenants.actions import policies
 from tenants.models.policies import PolicyVersion
+from tenants.zone_words import in_words
 from tests.tenants.factories import ClientFactory, DraftFactory, PolicyFactory, ZoneFactory
 
 pytestmark = pytest.mark.django_db
@@ -55,6 +58,20 @@ def test_publishing_is_logged_with_both_numbers(policy, draft, alice, audit_entr
     assert [entry.changes for entry in audit_entries("policy_published")] == [
         {"version": ["", "1"]},
         {"version": ["1", "2"]},
+    ]
+
+
+def test_the_log_says_of_each_limit_what_it_was_and_is(policy, alice, audit_entries):
+    draft = policies.create_draft(policy, acting_user=alice)
+    other, changed = replace(CLIENT, name="other"), replace(CLIENT, permits=200)
+    policies.set_zones(draft, [CLIENT, other], acting_user=alice)
+    policies.set_zones(draft, [changed, other], acting_user=alice)
+    policies.set_zones(draft, [other], acting_user=alice)
+
+    assert [entry.changes for entry in audit_entries("draft_changed")] == [
+        {"limit client": ["", in_words(CLIENT)], "limit other": ["", in_words(other)]},
+        {"limit client": [in_words(CLIENT), in_words(changed)]},
+        {"limit client": [in_words(changed), ""]},
     ]
 
 
