@@ -5,7 +5,7 @@ from unfold.forms import AuthenticationForm
 
 from tenants.models.members import User
 
-NO_ADMINISTRATOR = "Only administrators come in here, and this account is none. An administrator can make it one."
+NO_ADMINISTRATOR = "The password is right, but only administrators can log in here yet."
 
 
 class AdministratorForm(AuthenticationForm):

@@ -21,10 +21,8 @@ def channel_for(client: ClientRecord, identity: Identity, handshake: Handshake) 
     if channel is None:
         if handshake.channel not in client.tenant_channels:
             raise Denied(not_found())
-        detail = (
-            f'Client "{client.name}" may not use channel "{handshake.channel}". An owner can allow it on the client.'
-        )
-        raise Denied(forbidden("channel_forbidden", detail))
+        who = f'Client "{client.name}" may not use channel "{handshake.channel}".'
+        raise Denied(forbidden("channel_forbidden", f"{who} An administrator can allow it on the client."))
     if channel.scope and channel.scope not in identity.scopes:
         raise Denied(scope_missing(channel.scope, channel.name))
     return channel

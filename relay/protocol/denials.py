@@ -68,7 +68,8 @@ def token_invalid(why: str) -> Denial:
 def scope_missing(scope: str, channel: str) -> Denial:
     """403 for a channel that asks for a scope which the token lacks."""
     challenge = f'{BEARER}, error="insufficient_scope", scope={_quoted(scope)}'
-    detail = f'Channel "{channel}" asks for scope "{scope}". Ask for it at POST /oauth/token; an owner can allow it.'
+    asked = f'Channel "{channel}" asks for scope "{scope}".'
+    detail = f"{asked} Ask for it at POST /oauth/token; an administrator can allow it."
     return Denial(403, "insufficient_scope", detail, (("www-authenticate", challenge),))
 
 
@@ -162,7 +163,7 @@ def credential_needed() -> Denial:
     """502: there is no credential that may be sent to the platform; the relay's log says which hosts differ."""
     detail = (
         "The platform connection needs its credential entered anew: it has none, its address changed since, or no key"
-        " opens it. An owner can enter it under Platform connections."
+        " opens it. An administrator can enter it under Platform connections."
     )
     return Denial(502, "platform_credential_needed", detail)
 

@@ -37,7 +37,7 @@ async def platform_link(
     """
     connection = channel.platform_connection
     if not connection.is_active:
-        detail = "The platform connection of this channel is switched off. An owner can switch it on."
+        detail = "The platform connection of this channel is switched off. An administrator can switch it on."
         raise Denied(unavailable("platform_connection_paused", detail, PAUSED_RETRY_SECONDS + spread_seconds))
     credential = connection.credential(credential_id)
     if credential is None:

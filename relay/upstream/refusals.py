@@ -36,7 +36,7 @@ def _refused(refusal: Refusal, what: str, asked_seconds: float | None, spread_se
     if refusal is Refusal.NOT_SENT:
         return credential_needed()
     if refusal is Refusal.CREDENTIAL:
-        advice = "An owner can renew it under Platform connections."
+        advice = "An administrator can renew it under Platform connections."
         return platform_refused(f"The platform does not accept the tenant's credential ({what}). {advice}")
     return platform_refused(f"The platform refused the connection ({what}). Check where the channel maps to.")
 

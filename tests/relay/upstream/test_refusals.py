@@ -97,7 +97,7 @@ def test_a_refused_credential_tells_who_can_mend_it():
     denial = denial_of_token(TokenUnavailable("status 401", refusal=Refusal.CREDENTIAL), 0)
 
     assert "status 401" in denial.detail
-    assert denial.detail.endswith("An owner can renew it under Platform connections.")
+    assert denial.detail.endswith("An administrator can renew it under Platform connections.")
 
 
 def test_s9_what_the_platform_said_besides_stays_here():
