@@ -14,6 +14,7 @@ from twisted.web.http import HTTPChannel, HTTPFactory, Request
 from zope.interface import implementer
 
 from controlplane.content_security import BARE
+from relay.protocol.denials import Denial, head_refused
 from relay.protocol.heads import GIVEN_ONCE, written_answer
 
 HEAD_SECONDS = 5.0  # for the whole of it
@@ -25,7 +26,9 @@ LINGER_BYTES = 1024 * 1024
 MOST_CONNECTIONS = 2_048
 MOST_HEADERS = 128
 SINGLE_HEADERS = (*GIVEN_ONCE, b"host")
-TOO_LARGE = f"The body is larger than {LARGEST_BODY_BYTES:,} bytes."
+TOO_LARGE = Denial(413, "body_too_large", f"The body is larger than {LARGEST_BODY_BYTES:,} bytes.")
+TOO_SLOW = Denial(408, "request_timeout", "The request did not come in time. Send it again.")
+NO_WEBSOCKET = Denial(404, "no_websocket", "No WebSocket is opened here. The relay opens them.")
 
 
 @implementer(IHalfCloseableProtocol)
@@ -80,11 +83,11 @@ class WebChannel(HTTPChannel):
         self.factory.busy(self)
         repeated = [name.decode() for name in SINGLE_HEADERS if len(headers.getRawHeaders(name, [])) > 1]
         if repeated:
-            self._refuse(400, f"There are several {repeated[0]} headers, and only one may be.")
+            self._refuse(head_refused(400, f"there are several {repeated[0]} headers, and only one may be"))
         elif headers.hasHeader(b"upgrade") and b"websocket" in headers.getRawHeaders(b"upgrade")[0].lower():
-            self._refuse(404, "No WebSocket is opened here. The relay opens them.")
+            self._refuse(NO_WEBSOCKET)
         elif self.length is not None and self.length > LARGEST_BODY_BYTES:
-            self._refuse(413, TOO_LARGE)
+            self._refuse(TOO_LARGE)
         else:
             self._body_bytes = 0 if self.length is None else None
             super().allHeadersReceived()
@@ -96,7 +99,7 @@ class WebChannel(HTTPChannel):
         if self._body_bytes is not None:
             self._body_bytes += len(data)
             if self._body_bytes > LARGEST_BODY_BYTES:
-                self._refuse(413, TOO_LARGE)
+                self._refuse(TOO_LARGE)
                 return
         super().rawDataReceived(data)
 
@@ -128,15 +131,14 @@ class WebChannel(HTTPChannel):
         if self.transport.disconnecting:
             self.transport.abortConnection()
         else:
-            self._refuse(408, "The request did not come in time.")
+            self._refuse(TOO_SLOW)
 
-    def _refuse(self, status: int, sentence: str) -> None:
+    def _refuse(self, denial: Denial) -> None:
         """Answer, and end the socket once the client has read it: closed over unread bytes, it would be reset."""
         self._is_refused = True
-        body = sentence.encode()
-        headers = [(b"connection", b"close"), (b"content-type", b"text/plain"), (b"cache-control", b"no-store")]
-        headers += [*BARE, (b"content-length", b"%d" % len(body))]
-        self.transport.write(written_answer(status, headers, body))
+        body = denial.body()
+        headers = [(b"connection", b"close"), *denial.all_headers(), *BARE, (b"content-length", b"%d" % len(body))]
+        self.transport.write(written_answer(denial.status, headers, body))
         self.transport.loseWriteConnection()
         self._begin(LINGER_SECONDS, self.evict)
 

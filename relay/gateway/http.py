@@ -19,7 +19,9 @@ TOKEN_PATH = "/oauth/token"  # noqa: S105
 BODY_SECONDS = 5.0  # for the whole of it
 LARGEST_TOKEN_REQUEST_BYTES = 16 * 1024
 PASSED_TO_WEB = ("authorization", "content-type")
-TOO_LONG = b'{"error": "invalid_request", "error_description": "The body is too long."}'
+TOO_LONG = (  # as web says it
+    b'{"error":"invalid_request","error_description":"The body is larger than %d bytes."}' % LARGEST_TOKEN_REQUEST_BYTES
+)
 PASSED_BACK = ("content-type", "cache-control", "pragma", "www-authenticate", "retry-after", "allow")
 
 
@@ -47,7 +49,7 @@ async def _forward_token_request(worker: Worker, scope: Scope, receive: Receive,
         async with asyncio.timeout(BODY_SECONDS):
             body = await _read_body(receive)
         if body is None:
-            await answer(send, 413, JSON, TOO_LONG)
+            await answer(send, 413, JSON, TOO_LONG, headers=[(b"pragma", b"no-cache")])
             return
         await _ask_web(worker, scope, body, send)
     except SenderLeft:

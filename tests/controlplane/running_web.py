@@ -36,9 +36,11 @@ def running_web(files: int = 4_096, **variables: str) -> Iterator[Web]:
     command = (*limited, sys.executable, "manage.py", "web", "--port", "0")
     environment = {**os.environ, "FLOODGATE_LOG_LEVEL": "INFO", **variables}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        yield Web(process, _port(process))
-        process.terminate()
-        process.communicate(timeout=10)
+        try:
+            yield Web(process, _port(process))
+        finally:
+            process.terminate()
+            process.communicate(timeout=10)
 
 
 def _port(process: "subprocess.Popen[str]") -> int:

@@ -1,13 +1,17 @@
 import asyncio
 import json
+import re
+from base64 import b64encode
 
 import aiohttp
 import pytest
 import pytest_asyncio
 
+from tests.controlplane.running_web import running_web
 from tests.relay.eventually import eventually
 from tests.relay.integration import drop, raw_connection
 from tests.relay.running import HOST, running_relay
+from tests.tenants.factories import SECRET, ClientFactory
 
 pytestmark = pytest.mark.asyncio
 FORM = {"grant_type": "client_credentials", "scope": "chat"}
@@ -216,3 +220,88 @@ async def test_b10_a_token_request_whose_body_never_comes_is_answered_408(relay,
 
     assert await client.read_status() == 408
     await drop(client.writer)
+
+
+BASIC, WRONG = "Basic {right}", f"Basic {b64encode(b'nobody:wrong').decode()}"
+GRANT = "grant_type=client_credentials"
+POSTED = "Content-Type: application/x-www-form-urlencoded"
+FORMS = (
+    *(GRANT, f"{GRANT}&scope=", f"{GRANT}&scope=nothing", f"{GRANT}&scope=a&scope=b", f"{GRANT}&scope=%ff", ""),
+    *("grant_type=", "grant_type=password", f"{GRANT}&grant_type=client_credentials", "grant_type", "&&&", "%", "é"),
+    *(f"{GRANT}&client_id=", f"{GRANT}&client_id=other", f"{GRANT}&client_secret=", f"{GRANT}&client_secret=x"),
+    *(
+        f"{GRANT}&{'a=1&' * 40}",
+        f"{GRANT}&a={'x' * 17_000}",
+        f"{GRANT}&a={'x' * 16_000}",
+        f"{GRANT}&resource=https://a",
+    ),
+)
+AUTHORIZATIONS = (
+    *("", "Basic", "Basic !", "Basic Og==", "Bearer abc", "basic {right}", "BASIC  {right} ", "Digest a=b", WRONG),
+    *("Basic {right},Basic {right}", "Basic {right} more", "Negotiate", "Basic " + "A" * 5_000, "{right}"),
+)
+TYPES = (
+    *("", "Content-Type:", "Content-Type: application/json", f"{POSTED}; charset=utf-8", f"{POSTED.upper()}"),
+    *("Content-Type: text/plain", f"{POSTED}\r\n{POSTED}"),
+)
+METHODS = ("GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH")
+TOKEN_REQUESTS = [
+    *(("POST", f"Authorization: {BASIC}\r\n{POSTED}", form) for form in FORMS),
+    *(("POST", f"Authorization: {each}\r\n{POSTED}" if each else POSTED, GRANT) for each in AUTHORIZATIONS),
+    *(("POST", f"Authorization: {BASIC}\r\n{each}" if each else f"Authorization: {BASIC}", GRANT) for each in TYPES),
+    *((method, f"Authorization: {BASIC}\r\n{POSTED}", GRANT) for method in METHODS),
+    *((method, "Accept: */*", "") for method in METHODS),
+    ("POST", f"Authorization: {BASIC}\r\nAuthorization: {BASIC}\r\n{POSTED}", GRANT),
+    ("POST", f"Authorization: {WRONG}\r\nAuthorization: {BASIC}\r\n{POSTED}", GRANT),
+    ("POST", POSTED, f"{GRANT}&client_id={{client}}&client_secret={{secret}}"),
+    ("POST", POSTED, f"{GRANT}&client_id={{client}}&client_secret=wrong"),
+    ("POST", POSTED, f"{GRANT}&client_id={{client}}"),
+    ("POST", f"{POSTED}\r\nOrigin: https://pages.example", GRANT),
+]
+COMPARED = ("content-type", "allow", "www-authenticate", "retry-after", "cache-control", "pragma", "connection")
+
+
+@pytest.fixture
+def known(transactional_db):
+    """A client that web knows: its id, its secret, and both as HTTP Basic has them."""
+    client = ClientFactory.create()
+    right = b64encode(f"{client.client_id}:{SECRET}".encode()).decode()
+    return {"client": client.client_id, "secret": SECRET, "right": right}
+
+
+@pytest.fixture
+def real_web(known, test_database, redis_url, settings):
+    """Web itself, behind the relay."""
+    plenty = {f"FLOODGATE_TOKEN_{whose}_BURST": "10000" for whose in ("ADDRESS", "CLIENT")}
+    with running_web(DATABASE_URL=test_database, REDIS_URL=redis_url, **plenty) as web:
+        settings.TOKEN_FORWARD_URL = f"http://{HOST}:{web.port}"
+        yield web
+
+
+async def test_every_token_request_is_answered_by_relay_and_web_alike(relay, real_web, known):
+    differing, statuses = [], set()
+    for method, headers, form in TOKEN_REQUESTS:
+        body = form.format(**known).encode()
+        head = f"{method} /oauth/token HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
+        request = f"{head}{headers.format(**known)}\r\n\r\n".encode() + body
+
+        answers = [await answer_at(port, request, method) for port in (relay.port, real_web.port)]
+
+        statuses.add(answers[0][0])
+        if answers[0] != answers[1]:
+            differing.append((request[:300], *answers))
+    assert not differing
+    assert statuses == {"200", "400", "401", "405", "413"}
+
+
+async def answer_at(port, request, method):
+    """Status, the headers that count, and the body, in which each token is another."""
+    caller = await raw_connection(port)
+    caller.send(request)
+    head = (await caller.reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower().split("\r\n")
+    headers = dict(line.split(": ", 1) for line in head[1:-2] if ": " in line)
+    length = 0 if method == "HEAD" else int(headers.get("content-length", 0))
+    body = await caller.reader.readexactly(length)
+    await drop(caller.writer)
+    told = {name: headers[name] for name in COMPARED if name in headers}
+    return head[0].split(" ")[1], told, re.sub(rb'"access_token":"[^"]+"', b"", body)
