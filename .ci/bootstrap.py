@@ -52,13 +52,20 @@ def make_environment() -> None:
     """Make .venv, or make it anew when it is of another Python or broken."""
     version = "{}.{}".format(*sys.version_info[:2])
     packages = VENV / "lib" / f"python{version}" / "site-packages"
-    if not (PYTHON.exists() and packages.is_dir()):
+    if not (PYTHON.exists() and packages.is_dir() and has_pip()):
         say(f"Making .venv for Python {version}")
         run([sys.executable, "-m", "venv", "--clear", str(VENV)], "Making .venv failed. The lines above say why.")
     own = packages / "floodgate_sources.pth"
     paths = "".join(os.path.relpath(ROOT / source, packages) + "\n" for source in SOURCES)
     if not own.exists() or own.read_text() != paths:
         own.write_text(paths)
+
+
+def has_pip() -> bool:
+    """Whether pip works there: a first start that was interrupted may have left half of it."""
+    if any(VENV.glob("*.installed")):
+        return True
+    return subprocess.run([str(PYTHON), "-m", "pip", "--version"], capture_output=True, check=False).returncode == 0
 
 
 def install(requirements: str) -> None:
@@ -134,4 +141,9 @@ def stop(sentence: str) -> NoReturn:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    try:
+        main(sys.argv[1], sys.argv[2:])
+    except KeyboardInterrupt:
+        stop("Interrupted. The next start goes on from here.")
+    except OSError as error:
+        stop(f"{error.filename or ROOT} can't be used: {error.strerror or error}. Mend that and start again.")
