@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from relay.platforms.credentials import CredentialsInUse
 from relay.protocol.denials import (
@@ -95,38 +95,39 @@ class Admission:
     async def admitted(self, client: ClientRecord, channel: ChannelRecord, address: str) -> AsyncIterator[Place]:
         """Charge a handshake to its client's zones and count the connection as open until the end.
 
+        It goes to the credential that is used least.
+
         Raises:
             Denied: a zone or cap is used up; nothing was charged or counted.
         """
-        async with AsyncExitStack() as stack:
-            place = await self._enter(stack, client, channel, address)
-            yield place
-
-    async def _enter(self, stack: AsyncExitStack, client: ClientRecord, channel: ChannelRecord, address: str) -> Place:
-        """Take a place with the credential that is used least. One that is full makes way for the next."""
         ids = [credential.id for credential in channel.platform_connection.credentials]
         refusal = None
         for credential_id in self._credentials.least_used(ids, self._isolated()):
             place = Place(self._scope_ids(client, channel, credential_id, address))
+            entering, zones = self._entering(client, channel, place)
+            self._credentials.take(credential_id)
             try:
-                return await stack.enter_async_context(self._entered(client, channel, place))
+                async with entering as wait_ns:
+                    if wait_ns:
+                        await self._wait(client, channel, zones, wait_ns)
+                    yield place
+                    return
             except NotLetIn as not_let_in:
                 refusal = not_let_in
                 if refusal.by is None or refusal.by.key.scope is not Scope.CREDENTIAL:
-                    break
+                    break  # another credential would be refused, too
+            finally:
+                self._credentials.give_back(credential_id)
         raise Denied(self._denial(client, channel, refusal) if refusal else credential_needed())
 
-    @asynccontextmanager
-    async def _entered(self, client: ClientRecord, channel: ChannelRecord, place: Place) -> AsyncIterator[Place]:
+    def _entering(
+        self, client: ClientRecord, channel: ChannelRecord, place: Place
+    ) -> tuple[AbstractAsyncContextManager[int], list[KeyedZone]]:
+        """What lets a connection in, and the zones that it charges."""
         policies = effective_policies(client, channel, place.scope_ids)
         zones = keyed_zones(policies, place.scope_ids, [Counted.HANDSHAKES])
         caps = keyed_zones(policies, place.scope_ids, [Counted.OPEN_CONNECTIONS])
-        entering = self._sharing.entering.entered(client.tenant_id, zones, caps, place.give_up)
-        with self._credentials.used(place.credential_id):
-            async with entering as wait_ns:
-                if wait_ns:
-                    await self._wait(client, channel, zones, wait_ns)
-                yield place
+        return self._sharing.entering.entered(client.tenant_id, zones, caps, place.give_up), zones
 
     def limits(self, client: ClientRecord, channel: ChannelRecord, scope_ids: ScopeIds) -> SessionLimits:
         """The limiters that a connection is held to under the records as they are now."""

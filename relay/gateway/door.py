@@ -4,7 +4,6 @@ An opening handshake goes to the ASGI application, which may take the socket ove
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, cast
 
@@ -243,22 +242,17 @@ class ClientDoor(asyncio.Protocol):
         task = asyncio.current_task()
         try:
             with contained("handshake"), suppress(NobodyWaits):
-                await self._run(scope, send)
+                try:
+                    await self._config.loaded_app(scope, _receive, send)
+                except asyncio.CancelledError as error:
+                    if task and task.cancelling():
+                        raise  # whoever cancels the handshake means it
+                    raise RuntimeError("what the handshake waited for was cancelled") from error
             if not self._is_answered and not (task and task.cancelling()):
                 self._refuse(denials.failed())
         finally:
             if not self._is_refused:
                 self._transport.abort()
-
-    async def _run(self, scope: Message, send: Callable[[Message], Awaitable[None]]) -> None:
-        """Run the application. Whoever cancels it means it; a future that was cancelled below it is a failure."""
-        task = asyncio.current_task()
-        try:
-            await self._config.loaded_app(scope, _receive, send)
-        except asyncio.CancelledError as error:
-            if task and task.cancelling():
-                raise
-            raise RuntimeError("what the handshake waited for was cancelled") from error
 
     def _send(self, message: Message, accept: bytes) -> None:
         """Do what an application's message says; the ones of a handshake are all that there are."""

@@ -1,5 +1,6 @@
 """The relay's ASGI applications: which path leads to which door, and what lives as long as the process."""
 
+from collections.abc import Awaitable
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -36,9 +37,11 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "lifespan.shutdown.complete"})
 
 
-async def websocket(scope: Scope, receive: Receive, send: Send) -> None:
+def websocket(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
     """Find the path. The router passes over all slashes at its beginning, although each begins a segment."""
-    await (UNKNOWN if scope["path"].startswith("//") else known_paths)(scope, receive, send)
+    found: Any = UNKNOWN if scope["path"].startswith("//") else known_paths
+    awaited: Awaitable[None] = found(scope, receive, send)
+    return awaited
 
 
 application = ProtocolTypeRouter({"websocket": websocket, "http": http_door, "lifespan": lifespan})

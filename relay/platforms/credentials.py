@@ -1,7 +1,6 @@
 """Which of a platform connection's credentials a new connection logs in with."""
 
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable
 
 MOST_TRIED = 3  # credentials that are full, at one handshake: each try asks Redis
 
@@ -23,17 +22,8 @@ class CredentialsInUse:
         order = sorted(ids, key=lambda each: (each in isolated, self._connections.get(each, 0)))
         return order[:MOST_TRIED]
 
-    @contextmanager
-    def used(self, credential_id: str) -> Iterator[None]:
-        """Count one more connection until the end of the block."""
-        self.take(credential_id)
-        try:
-            yield
-        finally:
-            self.give_back(credential_id)
-
     def take(self, credential_id: str) -> None:
-        """Count one more connection."""
+        """Count one more connection, until ``give_back``."""
         self._connections[credential_id] = self._connections.get(credential_id, 0) + 1
 
     def give_back(self, credential_id: str) -> None:
