@@ -133,10 +133,13 @@ class TenantLeases:
             self._go_away(error)
             self._grant_alone(asks, asked_ns)
             return
-        for zone, answer in zip(asks, answers, strict=True):
+        for zone, request, answer in zip(asks, requests, answers, strict=True):
             self._alone.pop(zone.key, None)
             self._told[zone.key] = Told(answer.share, asked_ns)
-            self._hand_out(zone, answer.grant, asked_ns)
+            if request.terms == zone.terms:
+                self._hand_out(zone, answer.grant, asked_ns)
+            else:  # another version came meanwhile: what the former one says of the time to wait may be an hour
+                zone.ask_anew()
 
     async def _take(self, requests: list[LeaseRequest]) -> list[LeaseAnswer]:
         around = self._around

@@ -5,6 +5,7 @@ from uuid import uuid4
 import pytest
 
 from relay.splicing.waiting import WaitingRoom
+from relay.store.leases import take_leases
 from relay.store.pool import blocking
 from relay.throttle.fairness import Priority
 from relay.throttle.granting import Party
@@ -99,6 +100,24 @@ async def test_f9_a_wait_of_an_hour_that_a_process_told_itself_ends_when_redis_i
 
     await eventually(lambda: not sharing.figures.away)
     await eventually(lambda: len(flood.passed) > passed)
+
+
+async def test_an_answer_to_a_former_version_keeps_nobody_waiting_for_its_rate(redis, flood_of, replaced):
+    hourly = ZonePolicy(name="tenant", scope=Scope.TENANT, permits=1, period_ns=3600 * 10**9, burst=1, delay=1)
+    flood, sharing = flood_of(hourly)
+    refused = []
+
+    async def while_another_version_comes(redis_on_loop, tenant_id, worker, generation, requests):
+        answers = await take_leases(redis_on_loop, tenant_id, worker, generation, requests)
+        if not refused and any(not answer.grant.permits for answer in answers.answers):
+            refused.append(answers)
+            sharing.leasing.zone(tenant_id, KeyedZone(requests[0].key, FAST, 2), requests[0].ask.party)
+        return answers
+
+    replaced("relay.sharing.tenant_leases:take_leases", while_another_version_comes)
+
+    await eventually(lambda: refused)
+    await eventually(lambda: len(flood.passed) > 40)
 
 
 async def test_f13_a_full_redis_is_as_one_that_is_away(own_server, flood_of):
