@@ -28,6 +28,7 @@ NOT_TRIED = {
     "relay.gateway.door:ClientDoor.__init__",  # assigns, and nothing else
     "relay.gateway.door:ClientDoor.connection_made",  # what the event loop calls contains all that it does
     "relay.gateway.door:ClientDoor._open_in_turn",
+    "relay.splicing.turns:Turns._next",
     "relay.upstream.link:_Dialog.connection_made",  # refused once its deadline has passed, after ten seconds
     "relay.splicing.session:Session.failing_alone",  # contains what others do
     "relay.splicing.session:_lasts",  # asked of each session in turn: it can't tell whose it is
