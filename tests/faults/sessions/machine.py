@@ -1,6 +1,7 @@
 """Whole sessions at random: both ends send, stop, half-close, reset and vanish, while policies change beside them.
 
-After each run nothing of it is left in the relay, its places are free, and the neighbour noticed nothing.
+After each run whatever still is open goes on, nothing of the run is left in the relay, its places are free, and the
+neighbour noticed nothing.
 """
 
 import asyncio
@@ -80,7 +81,7 @@ class Sessions(RuleBasedStateMachine):
         self.conversations.append(self.run(self.tenant.connect(acknowledges=acknowledges)))
 
     @precondition(open_ones)
-    @rule(number=numbers, name=sides, count=st.integers(1, MOST_MESSAGES), size=st.integers(0, 3000), cut=numbers)
+    @rule(number=numbers, name=sides, count=st.integers(1, MOST_MESSAGES), size=st.integers(0, 20_000), cut=numbers)
     def sends(self, number: int, name: str, count: int, size: int, cut: int) -> None:
         """Send messages without waiting for anything."""
         if side := self.side(number, name):
@@ -153,6 +154,7 @@ class Sessions(RuleBasedStateMachine):
 
     async def _end(self) -> None:
         try:
+            await self._all_goes_on()
             for conversation in self.open_or_over:
                 await conversation.gone()
             record = self.tenant.record
@@ -166,8 +168,20 @@ class Sessions(RuleBasedStateMachine):
         finally:
             await self.exits.aclose()
 
+    async def _all_goes_on(self) -> None:
+        """Once nothing is limited and everybody reads, all that was sent arrives, unless the connection ends."""
+        both_open = [one for one in self.open_or_over if not (one.client.has_closed or one.platform.has_closed)]
+        for conversation in both_open:
+            conversation.client.read_on()
+            conversation.platform.read_on()
+        self._lift_the_limits()
+        await _comes(lambda: all(one.has_ended or one.has_all for one in both_open), "messages have not arrived")
+
+    def _lift_the_limits(self) -> None:
+        self.limits.append("none")
+        self.tenant.change(policies=(policy_of("none", len(self.limits)),), tokens_valid_from=0.0)
+
     async def _places_are_free(self) -> None:
-        self.tenant.change(policies=(policy_of("none", len(self.limits) + 1),), tokens_valid_from=0.0)
         async with asyncio.timeout(END_SECONDS):
             while True:
                 again = [one for _ in range(PLACES) if (one := await self.tenant.connect()) is not None]

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -22,7 +23,7 @@ from tests.bench.ground.certificates import Certificates, make_certificates
 from tests.faults.sessions.endpoint import Endpoint
 from tests.relay import records
 from tests.relay.eventually import eventually, turns
-from tests.relay.integration import PATIENCE_SECONDS, RawConnection, drop
+from tests.relay.integration import PATIENCE_SECONDS, RawConnection, drop, raw_connection
 from tests.relay.opening import upgrade_request
 from tests.relay.raw_platform import RawPlatform, switching
 from tests.relay.running import HOST, RunningRelay, running_relay
@@ -30,6 +31,7 @@ from tests.relay.running import HOST, RunningRelay, running_relay
 PATH = "/v2/websocket/orders"
 SWITCHING_PROTOCOLS = 101
 uvloop.new_event_loop().close()  # libuv keeps two pipes for signals, once a process: no test shall find them left over
+BUFFER_BYTES = 2**14  # an endpoint that stops reading is soon felt by whoever sends to it
 CONTROL_SECONDS = 2.0  # promised within one; tests share two cores
 
 
@@ -70,7 +72,8 @@ class Stage:
             with suppress(asyncio.IncompleteReadError, OSError):
                 await platform.take(reader, writer)
 
-        server = await asyncio.start_server(take, HOST, 0, limit=2**22, ssl=self._server_context())
+        server = await asyncio.start_server(take, HOST, 0, limit=BUFFER_BYTES, ssl=self._server_context())
+        server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)  # its connections inherit it
         platform.port = server.sockets[0].getsockname()[1]
         try:
             yield platform
@@ -89,16 +92,12 @@ class Stage:
     async def open(self, record: ClientRecord, **claims: object) -> tuple[int, RawConnection]:
         """Shake hands as a client; gives the status, and the connection, which is the caller's to end."""
         context = ssl.create_default_context(cafile=self.certificates.authority) if self.certificates else None
-        name = "localhost" if context else None
-        reader, writer = await asyncio.open_connection(
-            HOST, self.relay.port, ssl=context, server_hostname=name, limit=2**22
-        )
-        raw = RawConnection(reader, writer)
-        writer.write(upgrade_request(PATH, f"Authorization: Bearer {records.token_of(record, **claims)}\r\n"))
+        raw = await raw_connection(self.relay.port, BUFFER_BYTES, context)
+        raw.writer.write(upgrade_request(PATH, f"Authorization: Bearer {records.token_of(record, **claims)}\r\n"))
         try:
             return await raw.read_status(), raw
         except BaseException:
-            await drop(writer)
+            await drop(raw.writer)
             raise
 
     def held(self, record: ClientRecord) -> int:
@@ -174,6 +173,16 @@ class Conversation:
     def wrong(self) -> str:
         """What must not have come, at one of the ends."""
         return self.client.wrong or self.platform.wrong
+
+    @property
+    def has_ended(self) -> bool:
+        """One of the ends was told so, or has met the end of its socket."""
+        return any(end.is_over or end.closed_with for end in (self.client, self.platform))
+
+    @property
+    def has_all(self) -> bool:
+        """Whatever one end sent has come to the other."""
+        return self.client.sent == self.platform.received and self.platform.sent == self.client.received
 
     async def gone(self) -> None:
         """Reset both ends."""
