@@ -139,9 +139,15 @@ class RawConnection:
 
 async def drop(writer: asyncio.StreamWriter) -> None:
     """Reset a connection, and leave nothing of it behind."""
-    writer.transport.abort()
+    abort(writer.transport)
     with suppress(OSError):  # of the connection, or of TLS
         await writer.wait_closed()
+
+
+def abort(transport: asyncio.WriteTransport) -> None:
+    """Reset a connection, unless it has been closed already."""
+    with suppress(AttributeError):  # Python 3.11's transport has no loop any more once it has flushed and closed
+        transport.abort()
 
 
 async def raw_connection(port: int, buffer_bytes: int = 0, tls: ssl.SSLContext | None = None) -> RawConnection:

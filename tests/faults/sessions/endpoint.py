@@ -9,7 +9,7 @@ from typing import cast
 
 from websockets.frames import Frame, Opcode
 
-from tests.relay.integration import RawConnection
+from tests.relay.integration import RawConnection, abort
 
 NUMBER_BYTES = 8
 LINGER_NOTHING = struct.pack("ii", 1, 0)
@@ -85,7 +85,7 @@ class Endpoint:
         if not transport.is_closing():
             plug = cast("socket.socket", transport.get_extra_info("socket"))
             plug.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOTHING)
-        transport.abort()
+        abort(transport)
 
     def stop_reading(self) -> None:
         """Leave all in the kernel from now on."""
