@@ -1,5 +1,6 @@
 """The client's door: one handshake in, one running session out. It never sees a message."""
 
+from contextlib import closing
 from typing import Any, TypeAlias
 
 from channels.consumer import AsyncConsumer
@@ -44,24 +45,27 @@ class RelayConsumer(AsyncConsumer):
             worker.counters.names.learn(client)
             channel = channel_for(client, identity, handshake)
             worker.counters.names.learn(client, channel)
-            offers, spread = _offers(handshake), worker.admission.spread_seconds()
-            async with (
-                worker.here(identity),
-                worker.admission.admitted(client, channel, handshake.address) as place,
-                platform_link(worker.platform_tokens, channel, place.credential_id, offers, spread) as link,
-            ):
-                limits = worker.admission.limits(client, channel, place.scope_ids)
-                session = Session(link, limits, Flow(*whose, channel.id, ""), worker.around)
-                await send(_acceptance(link))
-                try:
-                    take_over(session.client)
-                    session.begin()
-                    place.begin(lambda: session.close(CloseCode.CONNECTION_LIMIT, close_reason("connection_limit")))
-                    worker.counters.handshakes[*whose, ACCEPTED] += 1
-                    with worker.connected(Connection(identity, client, channel.name, place, session)):
-                        await session.ended()
-                finally:
-                    session.tear_down()
+            spread, tokens = worker.admission.spread_seconds(), worker.platform_tokens
+            with worker.here(identity):
+                async with worker.admission.admitted(client, channel, handshake.address) as place:
+                    link = await platform_link(tokens, channel, place.credential_id, _offers(handshake), spread)
+                    with closing(link):
+                        limits = worker.admission.limits(client, channel, place.scope_ids)
+                        session = Session(link, limits, Flow(*whose, channel.id, ""), worker.around)
+                        await send(_acceptance(link))
+                        try:
+                            take_over(session.client)
+                            session.begin()
+                            place.begin(
+                                lambda: session.close(CloseCode.CONNECTION_LIMIT, close_reason("connection_limit"))
+                            )
+                            worker.counters.handshakes[*whose, ACCEPTED] += 1
+                            scope.clear()
+                            del handshake  # what only handshakes need is not kept for the days that a session may last
+                            with worker.connected(Connection(identity, client, channel.name, place, session)):
+                                await session.ended()
+                        finally:
+                            session.tear_down()
         except Denied as denied:
             worker.counters.handshakes[*whose, denied.denial.code] += 1
             await refuse(send, denied.denial)

@@ -55,7 +55,6 @@ class ClientDoor(asyncio.Protocol):
     __slots__ = (
         "_app_state",
         "_config",
-        "_headers",
         "_is_answered",
         "_is_refused",
         "_loop",
@@ -64,6 +63,7 @@ class ClientDoor(asyncio.Protocol):
         "_reader",
         "_refused_with",
         "_requests",
+        "_scope",
         "_server_state",
         "_task",
         "_timer",
@@ -89,7 +89,7 @@ class ClientDoor(asyncio.Protocol):
         self._app_state = app_state
         self._loop = asyncio.get_running_loop()
         self._reader = HeadReader()
-        self._headers: Headers = []
+        self._scope: Message = {}
         self._task: asyncio.Task[None] | None = None
         self._is_answered = self._is_refused = False
         self._requests = requests
@@ -197,8 +197,8 @@ class ClientDoor(asyncio.Protocol):
         if short_of := self._short_of:
             raise Denied(denials.relay_full(short_of))
         self._reader = HeadReader()
-        self._headers = head.headers
-        self._task = self._loop.create_task(self._shake_hands(_scope(head, self._transport, client), accept))
+        self._scope = _scope(head, self._transport, client)
+        self._task = self._loop.create_task(self._shake_hands(accept))
         self._server_state.tasks.add(self._task)
         self._task.add_done_callback(self._server_state.tasks.discard)
 
@@ -231,10 +231,10 @@ class ClientDoor(asyncio.Protocol):
         self._transport.resume_reading()
         protocol.data_received(received)
 
-    async def _shake_hands(self, scope: Message, accept: bytes) -> None:
+    async def _shake_hands(self, accept: bytes) -> None:
         """Run the application from the handshake to the end of its session; nothing is left open then."""
-        scope["state"] = self._app_state.copy()
-        scope["extensions"] = {"websocket.http.response": {}, TAKE_OVER: self._take_over}
+        self._scope["state"] = self._app_state.copy()
+        self._scope["extensions"] = {"websocket.http.response": {}, TAKE_OVER: self._take_over}
 
         async def send(message: Message) -> None:
             self._send(message, accept)
@@ -243,7 +243,7 @@ class ClientDoor(asyncio.Protocol):
         try:
             with contained("handshake"), suppress(NobodyWaits):
                 try:
-                    await self._config.loaded_app(scope, _receive, send)
+                    await self._config.loaded_app(self._scope, _receive, send)
                 except asyncio.CancelledError as error:
                     if task and task.cancelling():
                         raise  # whoever cancels the handshake means it
@@ -271,7 +271,7 @@ class ClientDoor(asyncio.Protocol):
 
     def _take_over(self, protocol: asyncio.Protocol) -> None:
         self._leave()
-        self._headers.clear()  # the application's copies of the scope share the list, which would stay with them
+        self._scope.clear()  # it would be kept as long as the session
         self._task = None
         self._transport.set_protocol(protocol)
         protocol.connection_made(self._transport)

@@ -1,8 +1,8 @@
 """What one relay process holds: started and ended with it, and reached by consumers through their scope's state."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -58,8 +58,8 @@ class Worker:
         self._is_empty = asyncio.Event()
         self._is_empty.set()
 
-    @asynccontextmanager
-    async def here(self, identity: Identity) -> AsyncIterator[None]:
+    @contextmanager
+    def here(self, identity: Identity) -> Iterator[None]:
         """Count a client among those whose records are kept up to date, from its handshake to its end."""
         tenant_id, client_id = identity.tenant_id, identity.client_id
         clients = self._here.setdefault(tenant_id, {})

@@ -1,7 +1,6 @@
 """Opens a client's link: a token for the platform, the platform's socket, and once more with a new token if refused."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 
 import structlog
 
@@ -19,11 +18,10 @@ PAUSED_RETRY_SECONDS = 30
 ISOLATING = (Refusal.CREDENTIAL, Refusal.NOT_SENT)
 
 
-@asynccontextmanager
 async def platform_link(
     tokens: PlatformTokens, channel: ChannelRecord, credential_id: str, offers: LinkTarget, spread_seconds: int
-) -> AsyncIterator[Link]:
-    """A socket to the channel's platform, aborted at the end if it is still open.
+) -> Link:
+    """Open a socket to the channel's platform, which the caller closes.
 
     Args:
         tokens: where the platform's token comes from.
@@ -44,7 +42,7 @@ async def platform_link(
         raise Denied(credential_needed())
     names = {"platform_connection": connection.name, "credential": credential.name}
     try:
-        link = await _open(tokens, channel, Source.of(connection, credential), offers)
+        return await _open(tokens, channel, Source.of(connection, credential), offers)
     except (LinkRefused, LinkFailed) as error:
         log.warning("platform_link_failed", **names, error=str(error))
         raise Denied(denial_of_link(error, spread_seconds)) from error
@@ -53,10 +51,6 @@ async def platform_link(
             tokens.isolate(credential_id)
         log.warning("platform_token_unavailable", **names, error=str(error))
         raise Denied(denial_of_token(error, spread_seconds)) from error
-    try:
-        yield link
-    finally:
-        link.transport.abort()
 
 
 async def _open(tokens: PlatformTokens, channel: ChannelRecord, source: Source, offers: LinkTarget) -> Link:

@@ -70,6 +70,10 @@ class Link:
         if early:
             receiver.data_received(early)
 
+    def close(self) -> None:
+        """Abort the socket if it is still open."""
+        self.transport.abort()
+
 
 async def open_link(target: LinkTarget, resolver: Resolver) -> Link:
     """Connect to an address that ``resolver`` allows, shake hands, and stop reading.

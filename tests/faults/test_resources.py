@@ -133,7 +133,7 @@ async def test_f6_twin_without_a_reserve_handshakes_are_not_answered_with_a_503(
         await drop(writer)
 
     told(f"F6 twin: {sorted({answer.status for answer in answers})}")
-    assert 0 in {answer.status for answer in answers}
+    assert {answer.status for answer in answers} - {101, 503}  # no answer, or one that tells no time to come back
 
 
 async def handshakes_beside_a_flood_of_log_lines(relay_of, client_of, platform_of, broken=""):

@@ -27,6 +27,10 @@ def _nothing(*_arguments: Unchecked, **_options: Unchecked) -> str:
     return ""
 
 
+def _none_open() -> int:
+    return 0
+
+
 async def _no_drain(*_arguments: Unchecked) -> None:
     pass
 
@@ -100,7 +104,10 @@ DEFENCES: Mapping[str, Mapping[str, Unchecked]] = {
         "relay.gateway.drain:CLOSE_SECONDS": NEVER_SECONDS,
     },
     "drain": {"relay.gateway.server:drain": _no_drain},
-    "reserve": {"relay.process.resources:Resources.refuses": _nothing},
+    "reserve": {
+        "relay.process.resources:Resources.refuses": _nothing,
+        "relay.process.resources:open_files": _none_open,
+    },
     "deadlines": {
         "relay.upstream.link:HANDSHAKE_SECONDS": NEVER_SECONDS,
         "relay.upstream.link:CONNECT_SECONDS": NEVER_SECONDS,

@@ -1,4 +1,5 @@
 import asyncio
+from contextlib import asynccontextmanager, closing
 
 import msgspec
 import pytest
@@ -21,10 +22,13 @@ OFFERS = target("")
 
 @pytest.fixture
 def dial(tokens):
-    """Opens a link to a platform connection."""
+    """Opens a link to a platform connection, closed at the end of the block."""
 
-    def dial(connection, offers=OFFERS, **channel):
-        return platform_link(tokens, records.channel(connection, **channel), connection.credentials[0].id, offers, 2)
+    @asynccontextmanager
+    async def dial(connection, offers=OFFERS, **fields):
+        channel = records.channel(connection, **fields)
+        with closing(await platform_link(tokens, channel, connection.credentials[0].id, offers, 2)) as link:
+            yield link
 
     return dial
 

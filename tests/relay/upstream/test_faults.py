@@ -42,8 +42,7 @@ def fail(tokens, simulator):
     async def fail(**changes):
         channel = records.channel(connection_with(simulator, changes))
         with pytest.raises(Denied):
-            async with platform_link(tokens, channel, channel.platform_connection.credentials[0].id, target(""), 0):
-                pass
+            await platform_link(tokens, channel, channel.platform_connection.credentials[0].id, target(""), 0)
 
     fail.faults = tokens.faults
     return fail
