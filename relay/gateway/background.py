@@ -36,6 +36,7 @@ def _start_tasks(worker: Worker) -> None:
     start(worker.policies.follow(), "follow announcements")
     start(worker.policies.confirm(), "confirm versions")
     start(flush_every_second(worker.redis, worker.name, worker.counters), "flush counters")
+    start(worker.counters.open_on_channels.tell_for_ever(worker.redis, worker.name), "tell what is open")
     start(inspect_sessions(worker), "inspect sessions")
     start(watch_memory(worker), "watch memory")
     start(sweep_zones(worker), "sweep zones")

@@ -81,7 +81,7 @@ class Worker:
         of_tenant = self._connections_of.setdefault(owner[0], set())
         of_tenant.add(connection)
         self._is_empty.clear()
-        self.counters.connection_opened(*owner)
+        self.counters.connection_opened(*owner, connection.place.channel_id)
         try:
             if self.policies.known(connection.identity) is not connection.record:
                 self._hold_to_record(connection)
@@ -93,7 +93,7 @@ class Worker:
             of_tenant.discard(connection)
             if not of_tenant:
                 del self._connections_of[owner[0]]
-            self.counters.connection_closed(*owner)
+            self.counters.connection_closed(*owner, connection.place.channel_id)
             if not self.connections:
                 self._is_empty.set()
 

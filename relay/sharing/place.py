@@ -22,6 +22,11 @@ class Place:
         """The credential that the connection logs in to its platform with."""
         return self.scope_ids[Scope.CREDENTIAL]
 
+    @property
+    def channel_id(self) -> str:
+        """The channel that the connection is on."""
+        return self.scope_ids[Scope.CHANNEL]
+
     def begin(self, close: Callable[[], None]) -> None:
         """Have ``close`` called if the place is given to another; at once, if it was already."""
         self._close = close

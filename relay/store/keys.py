@@ -43,6 +43,11 @@ def cap(tenant_id: str, key: ZoneKey) -> str:
     return f"{{{tenant_id}}}:cap:{'/'.join(key)}"
 
 
+def open_connections(tenant_id: str, worker: str) -> str:
+    """String: what one relay process holds open, by channel and client, as JSON. Ends minutes after its last word."""
+    return f"{{{tenant_id}}}:open_connections:{worker}"
+
+
 def announced(tenant_id: str) -> str:
     """Hash: a policy's id to its version in force and the announcement that brought it. Ends a day after the last."""
     return f"{{{tenant_id}}}:announced"

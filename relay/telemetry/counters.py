@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeVar
 from weakref import ref
 
 from relay.store.client_records import ChannelRecord, ClientRecord
+from relay.telemetry.open_connections import OpenConnections
 from relay.throttle.policy import ZoneSource
 
 HELD_BOUNDS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000)
@@ -230,6 +231,7 @@ class Counters:
         """Begin at nothing."""
         self.traffic: dict[Flow, TrafficCounter] = {}
         self.open_connections: Counter[tuple[str, str]] = Counter()  # by tenant_id and client_id
+        self.open_on_channels = OpenConnections()
         self.handshakes: Counter[tuple[str, str, str]] = Counter()  # by tenant_id, client_id and result
         self.closes: Counter[tuple[str, int]] = Counter()  # by who ended it and code
         self.aborted = 0  # connections whose ends never came
@@ -252,12 +254,14 @@ class Counters:
             counter = self.throttles[key] = ThrottleCounter()
         return counter
 
-    def connection_opened(self, tenant_id: str, client_id: str) -> None:
+    def connection_opened(self, tenant_id: str, client_id: str, channel_id: str) -> None:
         """Count an open connection."""
         self.open_connections[tenant_id, client_id] += 1
+        self.open_on_channels.opened(tenant_id, channel_id, client_id)
 
-    def connection_closed(self, tenant_id: str, client_id: str) -> None:
+    def connection_closed(self, tenant_id: str, client_id: str, channel_id: str) -> None:
         """Count one less; a client without any has no key."""
+        self.open_on_channels.closed(tenant_id, channel_id, client_id)
         self.open_connections[tenant_id, client_id] -= 1
         if not self.open_connections[tenant_id, client_id]:
             del self.open_connections[tenant_id, client_id]

@@ -22,7 +22,7 @@ def change_fields(row: models.Model, values: Mapping[str, object]) -> dict[str, 
     Raises:
         ValidationError: the row makes no sense with them; nothing is stored.
     """
-    before = {field: _as_text(row, field) for field in values}
+    before = {field: as_text(row, field) for field in values}
     sets = {field: value for field, value in values.items() if isinstance(getattr(row, field, None), models.Manager)}
     for field, value in values.items():
         if field not in sets:
@@ -31,7 +31,7 @@ def change_fields(row: models.Model, values: Mapping[str, object]) -> dict[str, 
     row.save()
     for field, value in sets.items():
         getattr(row, field).set(value)
-    after = {field: _as_text(row, field) for field in values}
+    after = {field: as_text(row, field) for field in values}
     return {field: (before[field], after[field]) for field in values if before[field] != after[field]}
 
 
@@ -46,7 +46,8 @@ def refuse_other_fields(values: Iterable[str], fields: type) -> None:
         raise TypeError(f"This action does not change {', '.join(others)}.")
 
 
-def _as_text(row: models.Model, field: str) -> str:
+def as_text(row: models.Model, field: str) -> str:
+    """What a field says, for people; of many rows, their names in order."""
     value = getattr(row, field, None)
     if isinstance(value, models.Manager):
         return ", ".join(sorted(str(related) for related in value.all()))

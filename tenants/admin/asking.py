@@ -28,6 +28,11 @@ class Question:
     variant: str = "primary"
     details: tuple[str, ...] = ()
 
+    @property
+    def seen(self) -> str:
+        """Stands for the details: an answer to a question that has changed meanwhile is no answer."""
+        return " | ".join(self.details)
+
 
 class ReasonForm(forms.Form):
     """Takes a word on why something is done, for the history and the audit log."""

@@ -40,6 +40,16 @@ class ChannelPages(ActionPages):
         """What the platform calls it."""
         return channel.effective_platform_channel
 
+    def endings(self, row: Channel, changed: dict[str, Any]) -> list[str]:
+        """Another name, another platform connection, another scope."""
+        sentences = {
+            "name": f"Connections to {row.name} are closed (4504); only {changed.get('name')} leads here then.",
+            "platform_connection": f"Connections are closed (4432). New ones use {changed.get('platform_connection')}.",
+            "scope": f"Connections whose tokens lack {changed.get('scope')} are closed (4504).",
+        }
+        ending = [sentences[field] for field in sentences if changed.get(field)]
+        return [f"{sentence} {self.open_now(row.tenant_id, [row.pk])}" for sentence in ending]
+
     def create_by_action(self, user: User, values: dict[str, Any]) -> Channel:
         """Make the channel."""
         return create_channel(values.pop("tenant"), acting_user=user, **values)

@@ -166,6 +166,15 @@ class ClientPages(ActionPages):
         """Show the secret before anything else."""
         return self.secret_page(request, actions.IssuedSecret(obj, vars(obj).pop(SECRET)))
 
+    def endings(self, row: OAuthClient, changed: dict[str, Any]) -> list[str]:
+        """Channels that it may use no more."""
+        kept = changed.get("channels", row.channels.all())
+        taken = [channel for channel in row.channels.all() if channel not in kept]
+        if not taken:
+            return []
+        names, ids = ", ".join(channel.name for channel in taken), [channel.pk for channel in taken]
+        return [f"Its connections to {names} are closed (4504). {self.open_now(row.tenant_id, ids, row.client_id)}"]
+
     def create_by_action(self, user: User, values: dict[str, Any]) -> OAuthClient:
         """Make the client; its secret travels with this one row until it was shown, for pages serve many people."""
         issued = actions.create_client(values.pop("tenant"), acting_user=user, **values)

@@ -4,16 +4,22 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+from auditlog.models import LogEntry
 from django import forms
 from django.contrib import messages
+from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
+from django.db import transaction
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from unfold.admin import ModelAdmin
 
 from tenants.admin.asking import REFUSALS, Question, acting_user, ask, is_administrator, tell_refusal
+from tenants.forms.conflicts import ChangesOnlyWhatItShowed
+from tenants.forms.endings import AsksBeforeItEnds
 from tenants.models.members import User
+from tenants.open_connections import open_now
 
 FILTER_LOOKUPS = ("", "__exact", "__id__exact", "__isnull", "__gte", "__lt")  # of Django's own filters
 AUDIT_LOG = "admin:auditlog_logentry_changelist"
@@ -32,6 +38,7 @@ class ActionPages(ModelAdmin):
     has_history = True
     may_add = may_change = may_delete = False
     empty_hint = "What is created is listed here."
+    change_form_before_template = "tenants/admin/before_form.html"
     labels: Mapping[str, str] = {}  # of fields whose own says too little
     hints: Mapping[str, str] = {}
 
@@ -46,6 +53,29 @@ class ActionPages(ModelAdmin):
     def delete_by_action(self, user: User, row: Any) -> None:
         """Delete a row. Asked only where ``may_delete``."""
         raise NotImplementedError
+
+    def endings(self, row: Any, changed: dict[str, Any]) -> list[str]:
+        """What new values of a stored row would end, a sentence each: people are asked before it is done."""
+        return []
+
+    def open_now(self, tenant_id: Any, channels: list[Any] | None = None, client_id: str | None = None) -> str:
+        """Say how many connections of a tenant are open: all, or on these channels, or of this client on them."""
+        return open_now(tenant_id).sentence(channels=channels, client_id=client_id)
+
+    def also_stored(self, row: Any) -> dict[str, str]:
+        """Texts by label of what the page of a row stores besides its own fields."""
+        return {}
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: Any = False, **options: Any) -> Any:  # noqa: FBT002 - Django's
+        """The form of a stored row stores nothing over another's changes, and asks before it ends connections."""
+        form = super().get_form(request, obj, change, **options)
+        if obj is None:
+            return form
+        hooks = {
+            "endings_of": lambda _form, row, changed: self.endings(row, changed),
+            "also_stored": self.also_stored(obj),
+        }
+        return type("StoredRowForm", (AsksBeforeItEnds, ChangesOnlyWhatItShowed, form), hooks)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         """Administrators only."""
@@ -84,10 +114,26 @@ class ActionPages(ModelAdmin):
         """Tell people why an action refused, where Django would answer 500."""
         try:
             shown = {"show_save_and_add_another": False, "show_history": self.has_history, **(extra_context or {})}
-            return super().changeform_view(request, object_id, form_url, shown)
+            with transaction.atomic():
+                if request.method == "POST" and object_id is not None:
+                    self._lock(request, object_id)
+                return super().changeform_view(request, object_id, form_url, shown)
         except REFUSALS as refusal:
             tell_refusal(request, refusal)
             return HttpResponseRedirect(request.get_full_path())
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *shown: Any, **options: Any) -> Any:
+        """Say who changed the row last, where that was somebody else meanwhile."""
+        form = context["adminform"].form
+        if getattr(form, "differences", ()):
+            context["last_change"] = LogEntry.objects.get_for_object(form.instance).select_related("actor").first()
+        return super().render_change_form(request, context, *shown, **options)
+
+    def _lock(self, request: HttpRequest, object_id: str) -> None:
+        """Keep a row from others until what was made of it is stored."""
+        row = self.get_object(request, unquote(object_id))
+        if row is not None:
+            self.model._default_manager.select_for_update(of=("self",)).get(pk=row.pk)  # noqa: SLF001 - Django documents it
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """What goes with a row, but for the lines between two tables: they have no names for people."""

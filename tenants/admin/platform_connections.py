@@ -8,8 +8,15 @@ from unfold.decorators import action, display
 
 from tenants.actions import platform_connections as actions
 from tenants.admin.asking import REFUSALS, Question, acting_user, tell_refusal
-from tenants.admin.credential_forms import PARTS, STATE_COLOURS, AddressesAskForCredential, CredentialForm, taken_from
 from tenants.admin.pages import ActionPages
+from tenants.forms.credentials import (
+    ADDRESSES,
+    PARTS,
+    STATE_COLOURS,
+    AddressesAskForCredential,
+    CredentialForm,
+    taken_from,
+)
 from tenants.models.members import User
 from tenants.models.platform_connections import PlatformConnection
 from tenants.models.platform_credentials import CredentialState, PlatformCredential
@@ -108,6 +115,17 @@ class PlatformConnectionPages(ActionPages):
             sentence = f"{obj} leads elsewhere now. Enter these credentials anew, each on its own page:"
             messages.warning(request, f"{sentence} {', '.join(elsewhere)}.")
         return super().response_change(request, obj)
+
+    def endings(self, row: PlatformConnection, changed: dict[str, Any]) -> list[str]:
+        """Switched off, or leading elsewhere."""
+        channels = [channel.pk for channel in row.channels.all()]
+        if changed.get("is_active") is False:
+            sentence = "Every connection through it is closed (4432), and its channels do not work."
+        elif set(ADDRESSES) & set(changed):
+            sentence = "New connections lead to the new addresses; those that are open keep the former ones."
+        else:
+            return []
+        return [f"{sentence} {self.open_now(row.tenant_id, channels)}"]
 
     def create_by_action(self, user: User, values: dict[str, Any]) -> PlatformConnection:
         """Make the platform connection."""

@@ -7,8 +7,8 @@ from django.http import HttpRequest
 from unfold.decorators import display
 
 from tenants.actions import platform_credentials as actions
-from tenants.admin.credential_forms import PARTS, STATE_COLOURS, CredentialFields, CredentialForm, taken_from
 from tenants.admin.pages import ActionPages
+from tenants.forms.credentials import PARTS, STATE_COLOURS, CredentialFields, CredentialForm, taken_from
 from tenants.models.members import User
 from tenants.models.platform_credentials import PlatformCredential
 
@@ -65,6 +65,14 @@ class PlatformCredentialPages(ActionPages):
     def state(self, credential: PlatformCredential) -> str:
         """Whether it can be sent; never what it is."""
         return credential.state if credential.encrypted_secret else ""
+
+    def endings(self, row: PlatformCredential, changed: dict[str, Any]) -> list[str]:
+        """Switched off."""
+        if changed.get("is_active") is not False:
+            return []
+        channels = [channel.pk for channel in row.platform_connection.channels.all()]
+        sentence = f"Every connection that logged in with it is closed (4432). On {row.platform_connection}:"
+        return [f"{sentence} {self.open_now(row.tenant_id, channels)}"]
 
     def create_by_action(self, user: User, values: dict[str, Any]) -> PlatformCredential:
         """Add the credential to its platform connection."""

@@ -96,6 +96,13 @@ class TenantPages(ActionPages):
         unwanted = "resume" if tenant is None or tenant.is_active else "suspend"
         return [button for button in super().get_actions_detail(request, object_id) if button.path != unwanted]
 
+    def endings(self, row: Tenant, changed: dict[str, Any]) -> list[str]:
+        """Another slug: addresses that name the tenant."""
+        if "slug" not in changed:
+            return []
+        sentence = f"Addresses that begin with /realtime/{row.slug}/ lead nowhere then. Connections that are open stay,"
+        return [f"{sentence} and can't come back by such an address. {self.open_now(row.pk)}"]
+
     def create_by_action(self, user: User, values: dict[str, Any]) -> Tenant:
         """Found the tenant."""
         return create_tenant(acting_user=user, **values)

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
@@ -13,8 +14,9 @@ from unfold.enums import ActionVariant
 from relay.throttle.policy import StoreAway
 from tenants.actions import policies as actions
 from tenants.admin import rendering
-from tenants.admin.asking import REFUSALS, Question, ReasonForm, acting_user, tell_refusal
+from tenants.admin.asking import REFUSALS, Question, ReasonForm, acting_user, is_administrator, tell_refusal
 from tenants.admin.pages import ActionPages
+from tenants.forms.zone_rows import with_ids_of
 from tenants.models.members import User
 from tenants.models.policies import PolicyVersion
 from tenants.models.zones import ThrottleZone
@@ -23,6 +25,10 @@ HOW_TO_READ = (
     "A zone is one limit. With 100 permits, period 1, burst 20 and delay 10, a client may send 100 messages a second;"
     " from rest 11 pass at once, 10 more wait for their turn, the rest waits in the sender. Click a zone to open it."
     " Save, then publish: before that nothing changes for anybody."
+)
+PUBLISHED_MEANWHILE = (
+    "Not stored: {who} published this version while you had it open, so it never changes. Copy it to a draft, and enter"
+    " your changes there."
 )
 NEVER_CHANGES = "This version was published, so it never changes. Copy it to a draft to go on from it."
 ZONE_LABELS = {
@@ -178,17 +184,39 @@ class VersionPages(ActionPages):
         wanted = fitting[version.state] if version else set()
         return [button for button in super().get_actions_detail(request, object_id) if button.path in wanted]
 
-    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: Any) -> None:
-        """Put the zones of the form in place of the draft's."""
-        kept = [zone for zone in formset.forms if zone.has_changed() or zone.instance.pk]
-        zones = [zone.instance.as_policy() for zone in kept if zone not in formset.deleted_forms]
-        actions.set_zones(form.instance, zones, acting_user=acting_user(request))
+    def also_stored(self, row: PolicyVersion) -> dict[str, str]:
+        """The zones of the version, in words."""
+        return {f"Zone {zone.name}": zone.in_words() for zone in row.zones.all()}
+
+    def get_formset_kwargs(self, request: HttpRequest, obj: Any, inline: Any, prefix: str) -> Any:
+        """Find the stored zones of what was posted by their names."""
+        options = super().get_formset_kwargs(request, obj, inline, prefix)
+        if "data" in options:
+            stored = dict(obj.zones.values_list("name", "pk"))
+            options["data"] = with_ids_of(options["data"], prefix, stored)
+        return options
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, object] | None = None,
+    ) -> HttpResponse:
+        """Say what has become of a draft that was published while somebody had it open."""
+        version = self.get_object(request, unquote(object_id)) if object_id and request.method == "POST" else None
+        if version is not None and not version.is_draft and is_administrator(request):
+            messages.error(request, PUBLISHED_MEANWHILE.format(who=version.published_by or "somebody"))
+            return HttpResponseRedirect(self.address_of(version.pk))
+        return super().changeform_view(request, object_id, form_url, extra_context)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: Any) -> None:
-        """Store the zones, if anything of them changed."""
+        """Put the zones of the form in place of the draft's, if they differ."""
         for formset in formsets:
-            if formset.has_changed():
-                self.save_formset(request, form, formset, change)
+            kept = [zone for zone in formset.forms if zone.has_changed() or zone.instance.pk]
+            zones = [zone.instance.as_policy() for zone in kept if zone not in formset.deleted_forms]
+            if zones != list(form.instance.zone_policies()):
+                actions.set_zones(form.instance, zones, acting_user=acting_user(request))
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:  # noqa: FBT001, FBT002 - Django's signature
         """Nothing: the audit log says it."""
@@ -208,7 +236,10 @@ class VersionPages(ActionPages):
     def _asked(self, request: HttpRequest, version: PolicyVersion, question: Question, act: Any) -> HttpResponse:
         """Ask for a reason, then put in force what ``act`` answers."""
         form = ReasonForm(request.POST if request.method == "POST" else None)
-        if not form.is_valid():
+        is_as_seen = request.POST.get("seen", question.seen) == question.seen
+        if not is_as_seen:
+            messages.warning(request, "It differs from what you were shown: somebody changed it. Read it again.")
+        if not form.is_valid() or not is_as_seen:
             return self.ask(request, version, question, form)
         try:
             result = act(version, acting_user=acting_user(request), reason=form.cleaned_data["reason"])

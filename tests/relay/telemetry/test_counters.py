@@ -70,11 +70,11 @@ def test_another_direction_is_another_flow():
 def test_a_client_without_connections_has_no_key():
     counters = Counters()
     for _ in range(2):
-        counters.connection_opened(*WHOSE)
-    counters.connection_closed(*WHOSE)
+        counters.connection_opened(*WHOSE, "orders")
+    counters.connection_closed(*WHOSE, "orders")
     assert counters.open_connections == {WHOSE: 1}
 
-    counters.connection_closed(*WHOSE)
+    counters.connection_closed(*WHOSE, "orders")
 
     assert WHOSE not in counters.open_connections
 

@@ -248,12 +248,12 @@ def test_clients_that_came_and_went_leave_nothing(counters, differences):
     tracemalloc.start()
     for number in range(CHURNED):
         client_id = str(number)
-        counters.connection_opened(WHOSE[0], client_id)
+        counters.connection_opened(WHOSE[0], client_id, "orders")
         counters.handshakes[WHOSE[0], client_id, "accepted"] += 1
         counters.flow(Flow(WHOSE[0], client_id, BILLING, "to_platform")).messages += 1
         counters.names.clients[client_id] = one.name
         counters.throttle(ThrottleKey(WHOSE[0], client_id, BILLING, ZoneSource("p1", 1, "client"))).refuse(START_NS)
-        counters.connection_closed(WHOSE[0], client_id)
+        counters.connection_closed(WHOSE[0], client_id, "orders")
     told = taken(differences).size()
     for moment in range(1, 5):
         taken(differences, START_NS + moment * QUIET_NS)

@@ -64,7 +64,7 @@ def test_b4_a_changed_host_asks_for_the_credential_in_the_same_step(pages, row, 
 
 
 def test_b4_with_the_credential_the_host_changes(pages, row, address):
-    pages.post(address(row), form(region="mypurecloud.de", **CREDENTIAL))
+    pages.post(address(row), form(region="mypurecloud.de", ends="on", **CREDENTIAL))
 
     row.refresh_from_db()
     assert (row.region, row.credential_state) == ("mypurecloud.de", CredentialState.STORED)
@@ -101,7 +101,7 @@ def test_half_an_access_key_is_refused(half, pages, row, address):
 def test_a_change_leaves_the_credential(pages, row, address, audit_entries):
     before = row.credentials.get().encrypted_secret
 
-    pages.post(address(row), form(is_active=""))
+    pages.post(address(row), form(is_active="", ends="on"))
 
     row.refresh_from_db()
     assert (row.is_active, row.credentials.get().encrypted_secret) == (False, before)

@@ -95,7 +95,7 @@ def test_c2_where_a_host_changes_the_credentials_to_enter_anew_are_named(pages, 
     for name in ("First", "Second"):
         CredentialFactory.create(platform_connection=account, name=name)
 
-    moved = {"name": "Genesys", "platform": "genesys", "region": "mypurecloud.de", "is_active": "on"}
+    moved = {"name": "Genesys", "platform": "genesys", "region": "mypurecloud.de", "is_active": "on", "ends": "on"}
     answer = pages.post(address(account), moved, follow=True)
 
     [told, *_] = [str(message) for message in answer.context["messages"]]

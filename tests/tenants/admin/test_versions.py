@@ -215,11 +215,41 @@ def test_a_published_version_can_only_be_read_and_copied(pages, published, addre
     assert address(published, "publish") not in page
 
 
-@pytest.mark.parametrize("button", ["", "delete"])
-def test_what_was_published_cannot_be_changed_or_deleted_by_posting_either(button, pages, published, address):
-    assert pages.post(address(published, button), {**form(published, {"permits": 1}), "post": "yes"}).status_code == 403
+def test_what_was_published_cannot_be_deleted_by_posting_either(pages, published, address):
+    assert pages.post(address(published, "delete"), {"post": "yes"}).status_code == 403
 
     assert published.zones.get().permits == 100
+
+
+def test_a_draft_that_was_published_while_somebody_changed_it_stays_and_says_so(told, published, address, root):
+    [sentence] = told(address(published), form(published, {"permits": 1}, note="Slower"))
+
+    assert sentence == (
+        f"Not stored: {root} published this version while you had it open, so it never changes. Copy it to a draft, and"
+        " enter your changes there."
+    )
+    assert published.zones.get().permits == 100
+
+
+def test_zones_that_were_stored_anew_while_the_page_was_open_do_not_make_it_fail(pages, draft, address, root):
+    stale = form(draft, {"permits": 50}) | pages.hidden_in(address(draft))
+    set_zones(draft, draft.zone_policies(), acting_user=root)  # the same zones, with other ids
+
+    pages.post(address(draft), stale)
+
+    assert dict(draft.zones.values_list("name", "permits")) == {"client": 50}
+
+
+def test_what_is_published_is_what_was_read(told, pages, draft, address, root):
+    seen = pages.get(address(draft, "publish")).context["question"].seen
+    set_zones(draft, [], acting_user=root)
+    set_zones(draft, default_zones(), acting_user=root)
+
+    assert told(address(draft, "publish"), {"reason": "", "seen": seen}) == [
+        "It differs from what you were shown: somebody changed it. Read it again."
+    ]
+    draft.refresh_from_db()
+    assert draft.is_draft
 
 
 def test_a_copy_is_a_draft_with_the_same_zones(told, published, address):
