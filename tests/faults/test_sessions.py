@@ -6,6 +6,7 @@ import os
 import random
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from itertools import cycle
+from traceback import format_exc
 
 import pytest
 from django.test import override_settings
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.faults
 FEW, MANY = 30, 10_000
 PROCESSES = 10  # they wait more than they work
 STEPS = 25
+FAILURE = "failure.txt"
 AT_ONCE = 12
 GONE_SECONDS = 35.0  # the longest bound on an ending: a platform that does not read what its client left behind
 
@@ -76,7 +78,7 @@ def play(stage, loop, runs, chosen):
 
 
 def play_alone(kind, folder, runs, chosen):
-    """Play in this process, with a Redis of its own."""
+    """Play in this process, with a Redis of its own; what goes wrong is in the folder's file."""
     server = OwnServer()
     server.start()
     blocking.cache_clear()
@@ -85,6 +87,9 @@ def play_alone(kind, folder, runs, chosen):
             with on_loop(runner.get_loop(), staged(kind, server.url, folder)) as stage:
                 play(stage, runner.get_loop(), runs, chosen)
             blocking().close()
+    except BaseException:
+        (folder / FAILURE).write_text(format_exc())
+        raise
     finally:
         server.end()
 
@@ -136,6 +141,7 @@ def test_nothing_is_left_of_ten_thousand_sessions(tmp_path, told, kind):
     for player in players:
         player.join()
 
+    assert not [failure.read_text() for failure in tmp_path.glob(f"*/{FAILURE}")]
     assert [player.exitcode for player in players] == [0] * PROCESSES
 
 

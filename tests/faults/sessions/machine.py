@@ -175,7 +175,9 @@ class Sessions(RuleBasedStateMachine):
             conversation.client.read_on()
             conversation.platform.read_on()
         self._lift_the_limits()
-        await _comes(lambda: all(one.has_ended or one.has_all for one in both_open), "messages have not arrived")
+        while not all(one.has_ended or one.has_all for one in both_open):
+            arrived = _arrived(both_open)
+            await _comes(lambda so_far=arrived: _arrived(both_open) != so_far, "some wait, and no message has arrived")
 
     def _lift_the_limits(self) -> None:
         self.limits.append("none")
@@ -201,6 +203,11 @@ def _rate(limit: str) -> tuple[int, int] | None:
     """Permits a second and burst of messages over all connections of the client; none where it has no such limit."""
     [zone] = LIMITS[limit] or (CONTROL,)
     return (zone.permits, zone.burst) if zone.scope is Scope.CLIENT and zone.counted is Counted.MESSAGES else None
+
+
+def _arrived(conversations: list[Conversation]) -> list[tuple[int, int, bool]]:
+    """What has come to both ends of each, and whether it has ended."""
+    return [(one.client.received, one.platform.received, one.has_ended) for one in conversations]
 
 
 def _waiting(stage: Stage, client_id: str) -> int:
