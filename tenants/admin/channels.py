@@ -8,6 +8,7 @@ from unfold.decorators import display
 
 from tenants.actions.channels import change_channel, create_channel, delete_channel
 from tenants.admin.pages import ActionPages
+from tenants.forms.owners import OfItsPlatformConnection
 from tenants.models.channels import Channel
 from tenants.models.members import User
 
@@ -25,11 +26,20 @@ class ChannelPages(ActionPages):
     empty_hint = (
         "A channel is what clients connect to by name. It leads through a platform connection: add one of those first."
     )
+    add_fieldsets = (
+        (None, {"fields": ("name", "scope")}),
+        ("Where it leads", {"fields": ("platform_connection", ("maps_to", "platform_channel"), "priority")}),
+    )
     fieldsets = (
         (None, {"fields": (("tenant", "name"), "scope")}),
         ("Where it leads", {"fields": ("platform_connection", ("maps_to", "platform_channel"))}),
         ("Limits", {"fields": ("throttle_policy", "priority")}),
     )
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: Any = False, **options: Any) -> Any:  # noqa: FBT002 - Django's
+        """A new channel belongs to the tenant of its platform connection."""
+        form = super().get_form(request, obj, change, **options)
+        return form if change else type("NewChannelForm", (OfItsPlatformConnection, form), {})
 
     def get_readonly_fields(self, request: HttpRequest, obj: Channel | None = None) -> tuple[str, ...]:
         """A channel never changes its tenant."""
@@ -52,7 +62,7 @@ class ChannelPages(ActionPages):
 
     def create_by_action(self, user: User, values: dict[str, Any]) -> Channel:
         """Make the channel."""
-        return create_channel(values.pop("tenant"), acting_user=user, **values)
+        return create_channel(values["platform_connection"].tenant, acting_user=user, **values)
 
     def change_by_action(self, user: User, row: Channel, values: dict[str, Any]) -> None:
         """Change where it leads, its scope, its limits and its priority."""

@@ -59,6 +59,14 @@ class PlatformConnectionPages(ActionPages):
         ("Credential", {"description": CREDENTIAL_HINT, "fields": (PARTS[:2], PARTS[2:])}),
         ("Limits", {"fields": ("throttle_policy",)}),
     )
+    add_fieldsets = fieldsets[:-1]  # a tenant's limits can be chosen once it is known whose it is
+
+    def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        """Regions with the domain that people know from their browser's address line."""
+        field: Any = super().formfield_for_choice_field(db_field, request, **options)
+        if db_field.name == "region":
+            field.choices = [(domain, f"{label}: {domain}" if domain else label) for domain, label in field.choices]
+        return field
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """With their credentials, whose state is shown."""
@@ -66,7 +74,7 @@ class PlatformConnectionPages(ActionPages):
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: Any = False, **options: Any) -> Any:  # noqa: FBT002 - Django's
         """The fields of the row, and those of its credential."""
-        form = super().get_form(request, obj, change, **{**options, "fields": FIELDS})
+        form = super().get_form(request, obj, change, **{**options, "fields": FIELDS if change else FIELDS[:-1]})
         return type("PlatformConnectionForm", (AddressesAskForCredential, form), {})
 
     def get_readonly_fields(self, request: HttpRequest, obj: PlatformConnection | None = None) -> tuple[str, ...]:

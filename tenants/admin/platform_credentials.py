@@ -9,6 +9,7 @@ from unfold.decorators import display
 from tenants.actions import platform_credentials as actions
 from tenants.admin.pages import ActionPages
 from tenants.forms.credentials import PARTS, STATE_COLOURS, CredentialFields, CredentialForm, taken_from
+from tenants.forms.owners import OfItsPlatformConnection
 from tenants.models.members import User
 from tenants.models.platform_credentials import PlatformCredential
 
@@ -16,18 +17,8 @@ HINT = "It is encrypted, bound to the hosts of the platform connection, and neve
 FIELDS = ("platform_connection", "name", "is_active", "throttle_policy")
 
 
-class NewCredential(CredentialForm):
-    """Mixed into the form of a new credential: it belongs to the tenant of its platform connection."""
-
-    instance: PlatformCredential
-
-    def clean(self) -> dict[str, Any]:
-        """Take the tenant from the platform connection that was chosen."""
-        super().clean()
-        connection = self.cleaned_data.get("platform_connection")
-        if connection is not None:
-            self.instance.tenant_id = connection.tenant_id
-        return self.cleaned_data
+class NewCredential(OfItsPlatformConnection, CredentialForm):
+    """Mixed into the form of a new credential."""
 
 
 @admin.register(PlatformCredential)
@@ -46,6 +37,7 @@ class PlatformCredentialPages(ActionPages):
         ("Secret", {"description": HINT, "fields": (PARTS[:2], PARTS[2:])}),
         ("Limits", {"fields": ("throttle_policy",)}),
     )
+    add_fieldsets = fieldsets[:-1]  # a tenant's limits can be chosen once it is known whose it is
 
     def get_readonly_fields(self, request: HttpRequest, obj: PlatformCredential | None = None) -> tuple[str, ...]:
         """A credential never changes its platform connection."""
@@ -53,7 +45,7 @@ class PlatformCredentialPages(ActionPages):
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: Any = False, **options: Any) -> Any:  # noqa: FBT002 - Django's
         """The fields of the row, and those of its secret: a new one needs it."""
-        form = super().get_form(request, obj, change, **{**options, "fields": FIELDS})
+        form = super().get_form(request, obj, change, **{**options, "fields": FIELDS if change else FIELDS[:-1]})
         return type("PlatformCredentialForm", (CredentialFields if change else NewCredential, form), {})
 
     @display(description="Use", label={"Active": "success", "Off": "danger"}, ordering="is_active")

@@ -160,6 +160,7 @@ class PlatformConnection(models.Model):
             ValidationError: with the field at fault.
         """
         refuse_other_tenants(self, self.tenant_id, "throttle_policy")
+        self._refuse_what_the_platform_has_not()
         if len(self.ca_certificate) > LONGEST_CERTIFICATE:
             sentence = (
                 f"The certificate is longer than {LONGEST_CERTIFICATE:,} characters. Paste the authority's alone."
@@ -171,6 +172,22 @@ class PlatformConnection(models.Model):
             except (ValueError, TypeError, ssl.SSLError) as error:
                 sentence = "This is no certificate. Paste PEM, from -----BEGIN CERTIFICATE----- to the end."
                 raise ValidationError({"ca_certificate": sentence}) from error
+
+    def _refuse_what_the_platform_has_not(self) -> None:
+        """Refuse a region for CXone, and addresses with a name in them that is not entered.
+
+        Raises:
+            ValidationError: with the field at fault.
+        """
+        if self.platform == Platform.CXONE and self.region:
+            raise ValidationError({"region": "These are Genesys' regions. CXone has none: choose nothing here."})
+        if not self.region and "{region}" in self.token_url + self.socket_url:
+            raise ValidationError({"region": "An address has {region} in it. Choose the region."})
+        if "{tenant}" in self.effective_socket_url and not self.platform_tenant:
+            sentence = (
+                f"Sockets lead to {self.effective_socket_url}. Enter the tenant's id on the platform: it stands there."
+            )
+            raise ValidationError({"platform_tenant": sentence})
 
     @property
     def leads_to(self) -> tuple[str, str]:

@@ -62,7 +62,7 @@ def test_a_platform_connections_credential_goes_in_and_is_never_shown_again(admi
     admin.goto(form_for("tenants_platformconnection"))
     field(admin, "Tenant").select_option("Acme")
     field(admin, "Name").fill("Genesys production")
-    field(admin, "Region").select_option("eu-west-1")
+    field(admin, "Region").select_option("eu-west-1: mypurecloud.ie")
     save(admin)
     admin.get_by_role("link", name="Set credential").click()
     field(admin, "Client ID").fill("platform-id")
@@ -79,7 +79,6 @@ def test_a_platform_connections_credential_goes_in_and_is_never_shown_again(admi
 def test_a_channel_is_created(admin, acme):
     PlatformConnectionFactory.create(tenant=acme, name="Genesys production")
     admin.goto(form_for("tenants_channel"))
-    field(admin, "Tenant").select_option("Acme")
     field(admin, "Name").fill("web-chat")
     field(admin, "Platform connection").select_option("Acme: Genesys production")
     save(admin)

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 from hypothesis import strategies as st
@@ -177,7 +178,7 @@ class Sessions(RuleBasedStateMachine):
         self._lift_the_limits()
         while not all(one.has_ended or one.has_all for one in both_open):
             arrived = _arrived(both_open)
-            await _comes(lambda so_far=arrived: _arrived(both_open) != so_far, "some wait, and no message has arrived")
+            await _comes(partial(_differs, both_open, arrived), "some wait, and no message has arrived")
 
     def _lift_the_limits(self) -> None:
         self.limits.append("none")
@@ -208,6 +209,10 @@ def _rate(limit: str) -> tuple[int, int] | None:
 def _arrived(conversations: list[Conversation]) -> list[tuple[int, int, bool]]:
     """What has come to both ends of each, and whether it has ended."""
     return [(one.client.received, one.platform.received, one.has_ended) for one in conversations]
+
+
+def _differs(conversations: list[Conversation], arrived: list[tuple[int, int, bool]]) -> bool:
+    return _arrived(conversations) != arrived
 
 
 def _waiting(stage: Stage, client_id: str) -> int:

@@ -47,7 +47,7 @@ def test_relays_are_told_of_a_new_credential(acme, alice, announced):
         {"region": "mypurecloud.de"},
         {"token_url": "https://evil.example/oauth/token"},
         {"socket_url": "wss://evil.example/{channel}"},
-        {"platform": "cxone"},
+        {"platform": "cxone", "region": "", "platform_tenant": "t1"},
     ],
 )
 def test_b4_a_changed_host_needs_the_credential_anew_and_the_log_says_so(change, acme, alice, audit_entries):

@@ -20,15 +20,32 @@ def test_a_channel_is_made_by_the_action(pages, acme, audit_entries):
     assert len(audit_entries("channel_created")) == 1
 
 
+def test_a_new_channel_belongs_to_the_tenant_of_its_platform_connection(pages, acme, umbrella):
+    connection = PlatformConnectionFactory.create(tenant=umbrella)
+
+    pages.post(reverse("admin:tenants_channel_add"), form(connection, tenant=acme.pk))
+
+    assert Channel.objects.get().tenant == umbrella
+
+
+def test_a_name_that_is_taken_is_told_in_the_form_which_keeps_what_was_entered(pages, acme):
+    channel = ChannelFactory.create(tenant=acme, name="chat")
+
+    answer = pages.post(reverse("admin:tenants_channel_add"), form(channel.platform_connection, platform_channel="x"))
+
+    assert "already exists" in str(answer.context["adminform"].form.errors)
+    assert answer.context["adminform"].form["platform_channel"].value() == "x"
+
+
 @pytest.mark.parametrize("field", ["platform_connection", "throttle_policy"])
-def test_what_belongs_to_another_tenant_is_refused_at_its_field(field, pages, acme, umbrella):
-    connection = PlatformConnectionFactory.create(tenant=acme)
+def test_only_what_belongs_to_the_channels_tenant_can_be_chosen(field, pages, acme, umbrella, address):
+    channel = ChannelFactory.create(tenant=acme)
     theirs = {"platform_connection": PlatformConnectionFactory, "throttle_policy": PolicyFactory}[field]
+    other = theirs.create(tenant=umbrella)
 
-    values = form(connection, tenant=acme.pk, **{field: theirs.create(tenant=umbrella).pk})
-    answer = pages.post(reverse("admin:tenants_channel_add"), values)
+    offered = pages.get(address(channel)).context["adminform"].form.fields[field].queryset
 
-    assert "another tenant" in str(answer.context["adminform"].form.errors[field])
+    assert other not in offered
 
 
 def test_while_no_tenant_is_chosen_each_choice_says_whose_it_is(pages, acme):

@@ -118,6 +118,46 @@ def test_what_makes_no_sense_is_refused_at_its_field(field, value, pages, row, a
     assert field in answer.context["adminform"].form.errors
 
 
+def test_cxone_without_its_tenant_is_refused_with_what_to_do(pages, acme):
+    add = reverse("admin:tenants_platformconnection_add")
+
+    answer = pages.post(add, form(tenant=acme.pk, platform="cxone", region=""))
+    [sentence] = answer.context["adminform"].form.errors["platform_tenant"]
+    assert sentence == (
+        "Sockets lead to wss://api.nice-incontact.com/realtime/{tenant}/{channel}. Enter the tenant's id on the"
+        " platform: it stands there."
+    )
+
+    pages.post(add, form(tenant=acme.pk, platform="cxone", region="", platform_tenant="4711"))
+    assert PlatformConnection.objects.get().platform_tenant == "4711"
+
+
+def test_cxone_with_a_region_of_genesys_is_refused(pages, acme):
+    values = form(tenant=acme.pk, platform="cxone", platform_tenant="4711")
+
+    answer = pages.post(reverse("admin:tenants_platformconnection_add"), values)
+
+    assert "CXone has none" in answer.context["adminform"].form.errors["region"][0]
+
+
+def test_an_address_with_a_region_that_nobody_chose_is_refused(pages, row, address):
+    addresses = {"token_url": "https://login.{region}/oauth/token", "socket_url": "wss://host.example/{channel}"}
+
+    answer = pages.post(address(row), form(region="", **addresses))
+
+    assert "Choose the region" in str(answer.context["adminform"].form.errors["region"])
+
+
+def test_regions_are_offered_with_their_domain(pages):
+    page = pages.get(reverse("admin:tenants_platformconnection_add")).content.decode()
+
+    assert "eu-west-1: mypurecloud.ie" in page
+
+
+def test_a_new_one_is_offered_no_policy_of_any_tenant(pages):
+    assert "throttle_policy" not in pages.get(reverse("admin:tenants_platformconnection_add")).content.decode()
+
+
 def test_genesys_without_a_region_is_refused_with_what_to_do(pages, row, address):
     answer = pages.post(address(row), form(region=""))
 

@@ -41,13 +41,11 @@ def test_c2_a_new_one_needs_its_secret(missing, pages, account):
     assert not PlatformCredential.objects.exists()
 
 
-def test_c2_a_policy_of_another_tenant_is_refused(pages, account, umbrella):
-    values = form(account, throttle_policy=PolicyFactory.create(tenant=umbrella).pk)
+def test_c2_a_policy_of_another_tenant_can_not_be_chosen(pages, account, umbrella, address):
+    policy, row = PolicyFactory.create(tenant=umbrella), CredentialFactory.create(platform_connection=account)
 
-    page = pages.post(reverse(ADD), values, follow=True).content.decode()
-
-    assert "another tenant" in page
-    assert not PlatformCredential.objects.exists()
+    assert "throttle_policy" not in pages.get(reverse(ADD)).content.decode()
+    assert policy not in pages.get(address(row)).context["adminform"].form.fields["throttle_policy"].queryset
 
 
 def test_c2_a_name_that_is_taken_is_told(pages, account):
