@@ -1,7 +1,7 @@
-"""Episodes of throttling: from when to when a zone held a client back, and how much of its traffic."""
+"""Episodes of throttling: from when to when limits held a client back, which did, and how much of its traffic."""
 
 from datetime import timedelta
-from typing import ClassVar
+from typing import ClassVar, TypedDict
 
 from django.db import models
 from django.db.models import F, Q
@@ -9,17 +9,31 @@ from django.db.models import F, Q
 from relay.models.rollups import HAS_CLIENT_OR_NOBODY, LONGEST_CLIENT_ID, LONGEST_NAME, NOBODY
 
 EPISODES_KEPT_DAYS = 90
-EPISODE_QUIET_SECONDS = 10  # without a wait, a refusal or somebody who waits: then the episode is over
+EPISODE_QUIET_SECONDS = 300  # without a wait, a refusal or somebody who waits: then the episode is over
+
+
+class ZoneCounts(TypedDict):
+    """What one zone of one version of a policy did in an episode; version 0: a setting of the relay."""
+
+    policy_id: str
+    version: int
+    zone: str
+    waited: int
+    held_ms: int
+    refused: int
+    closed: int
+    longest_ms: int
 
 
 class ThrottleEpisode(models.Model):
-    """What one zone did to one client's traffic on one channel, without a pause of ``EPISODE_QUIET_SECONDS``.
+    """What all zones did to one client's traffic on one channel, without a pause of ``EPISODE_QUIET_SECONDS``.
 
-    Before a token was read, tenant and channel are ``NOBODY``, and the client's id is empty.
+    Before a token was read, tenant and channel are ``NOBODY``, and the client's id is empty. Policy, version and zone
+    are those that held the client back most.
     """
 
     KEPT = timedelta(days=EPISODES_KEPT_DAYS)
-    KEY: ClassVar[tuple[str, ...]] = ("tenant_id", "client_id", "channel_id", "policy_id", "version", "zone")
+    KEY: ClassVar[tuple[str, ...]] = ("tenant_id", "client_id", "channel_id")
 
     tenant_id = models.UUIDField(default=NOBODY)
     client_id = models.CharField(max_length=LONGEST_CLIENT_ID, blank=True, help_text="OAuth's, never given twice.")
@@ -27,10 +41,14 @@ class ThrottleEpisode(models.Model):
     policy_id = models.CharField(max_length=LONGEST_NAME)
     version = models.BigIntegerField(help_text="Of the policy; 0: the limit is a setting of the relay.")
     zone = models.CharField(max_length=LONGEST_NAME)
-    began_at = models.DateTimeField(help_text="When the zone first had something wait, or refused it.")
-    last_at = models.DateTimeField(help_text="When it last did, or somebody waited.")
+    zones = models.JSONField(
+        default=list, help_text="Each with its counts; the one that held the client back most first."
+    )
+    began_at = models.DateTimeField(help_text="When a zone first had something wait, or refused it.")
+    last_at = models.DateTimeField(help_text="When one last did, or somebody waited.")
     waited = models.BigIntegerField(default=0, help_text="Messages and handshakes that had to wait.")
     held_ms = models.BigIntegerField(default=0, help_text="For how long they waited, added up, in milliseconds.")
+    longest_ms = models.BigIntegerField(default=0, help_text="The longest of the waits that ended, in milliseconds.")
     refused = models.BigIntegerField(default=0, help_text="Handshakes that were refused with 429.")
     closed = models.BigIntegerField(default=0, help_text="Connections that were closed because they waited too long.")
 
@@ -50,7 +68,7 @@ class ThrottleEpisode(models.Model):
         ]
 
     def __str__(self) -> str:
-        """Which zone, and when it began."""
+        """Which zone held most, and when it began."""
         return f"{self.zone}, {self.began_at:%Y-%m-%d %H:%M:%S}"
 
     @property

@@ -11,7 +11,9 @@ from relay.telemetry.open_connections import OpenConnections
 from relay.throttle.policy import ZoneSource
 
 HELD_BOUNDS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000)
-NS_PER_MS = 1_000_000
+NS_PER_MS, NS_PER_SECOND = 1_000_000, 1_000_000_000
+NOTICEABLE_SECONDS = 1  # of waiting; a shorter spell is counted, and no record tells of it
+SPELL_PAUSE_SECONDS = 10
 Key = TypeVar("Key", bound=Hashable)
 Counted = TypeVar("Counted")
 
@@ -81,17 +83,32 @@ class ThrottleCounter:
         held_ns: for how long those that wait no more have waited, added up.
         refused: handshakes that were refused.
         closed: connections that were closed because they had waited for too long.
-        first_ns: when the zone first did something since somebody last took the times; 0: it did nothing.
+        longest_ns: the longest wait that ended since the last record.
+        first_ns: when the zone first did something that no record tells of; 0: it did nothing.
         last_ns: when it last did.
         told: what it stood at in the last record.
     """
 
-    __slots__ = ("__weakref__", "closed", "first_ns", "held_ns", "last_ns", "refused", "told", "waited", "waiting")
+    __slots__ = (
+        "__weakref__",
+        "_busy_ns",
+        "_busy_since_ns",
+        "closed",
+        "first_ns",
+        "held_ns",
+        "last_ns",
+        "longest_ns",
+        "refused",
+        "told",
+        "waited",
+        "waiting",
+    )
 
     def __init__(self) -> None:
         """Begin at nothing."""
         self.waited = self.waiting = self.held_ns = self.refused = self.closed = 0
-        self.first_ns = self.last_ns = 0
+        self.first_ns = self.last_ns = self.longest_ns = 0
+        self._busy_ns = self._busy_since_ns = 0  # how long somebody waited in this spell, and since when one does
         self.told = NO_THROTTLE
 
     def totals(self) -> ThrottleTotals:
@@ -100,27 +117,53 @@ class ThrottleCounter:
 
     def hold(self, now_ns: int) -> None:
         """Count one that must wait."""
+        self._acted(now_ns)
+        if not self.waiting:
+            self._busy_since_ns = now_ns
         self.waited += 1
         self.waiting += 1
-        self._acted(now_ns)
 
     def let_go(self, arrived_ns: int, now_ns: int) -> None:
         """Count one that waits no more."""
-        self.waiting -= 1
-        self.held_ns += now_ns - arrived_ns
         self._acted(now_ns)
+        self.waiting -= 1
+        if not self.waiting:
+            self._busy_ns += now_ns - self._busy_since_ns
+        self.held_ns += now_ns - arrived_ns
+        self.longest_ns = max(self.longest_ns, now_ns - arrived_ns)
 
     def refuse(self, now_ns: int) -> None:
         """Count one that was refused."""
-        self.refused += 1
         self._acted(now_ns)
+        self.refused += 1
 
     def close(self, now_ns: int) -> None:
         """Count a connection that was closed."""
-        self.closed += 1
         self._acted(now_ns)
+        self.closed += 1
+
+    def is_noticeable(self, now_ns: int) -> bool:
+        """Whether this spell, or what no record tells of, is more than a short wait.
+
+        Somebody waited for ``NOTICEABLE_SECONDS`` in all, or was refused or closed. Messages of a flood wait a few
+        milliseconds each where the limit is high, one after the other: so the spell counts, and not the single wait.
+        """
+        busy_ns = self._busy_ns + (now_ns - self._busy_since_ns if self.waiting else 0)
+        has_ended_others = self.refused > self.told.refused or self.closed > self.told.closed
+        return has_ended_others or busy_ns >= NOTICEABLE_SECONDS * NS_PER_SECOND
+
+    def is_paused(self, now_ns: int) -> bool:
+        """Whether the zone did nothing for so long that what it does next is another spell."""
+        return not self.waiting and now_ns - self.last_ns > SPELL_PAUSE_SECONDS * NS_PER_SECOND
+
+    def forget_spell(self) -> None:
+        """Begin another spell; no record will tell of what was not told so far."""
+        self.first_ns = self.longest_ns = self._busy_ns = 0
+        self.told = self.totals()
 
     def _acted(self, now_ns: int) -> None:
+        if self.is_paused(now_ns) and not (self.first_ns and self.is_noticeable(now_ns)):
+            self.forget_spell()
         self.first_ns = self.first_ns or now_ns
         self.last_ns = now_ns
 

@@ -37,7 +37,8 @@ class Part(NamedTuple):
 class Differences:
     """Walks through all counters of a process.
 
-    An evicted counter had nothing that a record has not told, and every record before this walk was taken by Redis.
+    An evicted counter had nothing but short waits that a record has not told, and every record before this walk was
+    taken by Redis.
     """
 
     def __init__(self, counters: Counters) -> None:

@@ -34,6 +34,7 @@ class ThrottleRecord(msgspec.Struct, frozen=True, array_like=True):
     held_ms: Count
     refused: Count
     closed: Count
+    longest_ms: Count = 0  # of the waits that ended
 
     def __post_init__(self) -> None:
         """Refuse what is neither a client's nor nobody's."""
@@ -45,12 +46,14 @@ def throttle_record(
 ) -> ThrottleRecord | None:
     """What a zone did since the last record; one that did nothing is told of as long as somebody waits for it.
 
+    Nothing while its spell is short: once that is noticeable, a record tells of it from its beginning.
     Both times are now: by the clock of the counter, and by that of the record.
     """
-    if not (counter.first_ns or counter.waiting):
+    if not ((counter.first_ns or counter.waiting) and counter.is_noticeable(now_ns)):
         return None
     now, told = counter.totals(), counter.told
     first_ns, last_ns = counter.first_ns or now_ns, now_ns if counter.waiting else counter.last_ns
+    longest_ns, counter.longest_ns = counter.longest_ns, 0
     counter.first_ns, counter.told = 0, now
     return ThrottleRecord(
         key.tenant_id,
@@ -63,14 +66,17 @@ def throttle_record(
         now.held_ns // NS_PER_MS - told.held_ns // NS_PER_MS,
         now.refused - told.refused,
         now.closed - told.closed,
+        longest_ns // NS_PER_MS,
     )
 
 
 def evict_at_rest(counters: Counters, key: ThrottleKey, now_ns: int) -> None:
-    """Evict a counter that has nothing to tell, unless somebody holds it: each version of a policy has its own.
+    """Evict a counter whose spell is over, unless somebody holds it: each version of a policy has its own.
 
     Its totals go on in the metrics, where versions are added up.
     """
+    if not counters.throttles[key].is_paused(now_ns):
+        return
     totals = counters.throttles[key].totals()
     if evict_unless_held(counters.throttles, key):
         before, _ = counters.evicted_throttles.get(key.label, (NO_THROTTLE, 0))

@@ -29,6 +29,19 @@ EPISODE = {
     "last_at": NOON + timedelta(seconds=75),
     "waited": 1500,
     "held_ms": 60_000,
+    "longest_ms": 2_500,
+    "zones": [
+        {
+            "policy_id": "p1",
+            "version": 3,
+            "zone": "client",
+            "waited": 1500,
+            "held_ms": 60_000,
+            "refused": 0,
+            "closed": 0,
+            "longest_ms": 2_500,
+        }
+    ],
 }
 
 
@@ -57,7 +70,7 @@ def throttled(
     """A record that tells what a zone did, from and to so many seconds after noon."""
     noon = NOON.timestamp()
     fields: dict[str, Any] = {"policy_id": "p1", "version": 3, "zone": "client"}
-    fields |= {"waited": 10, "held_ms": 500, "refused": 0, "closed": 0}
+    fields |= {"waited": 10, "held_ms": 500, "refused": 0, "closed": 0, "longest_ms": 0}
     throttle = ThrottleRecord(*WHOSE, BILLING, began_at=noon + began, last_at=noon + last, **(fields | changes))
     return TelemetryRecord(worker, sequence, noon + last, [], [], [throttle])
 

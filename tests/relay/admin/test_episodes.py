@@ -33,8 +33,27 @@ def test_an_episode_tells_who_was_held_back_when_by_what_and_how_much(pages, row
         "0:01:15",
         "1,500",
         "40 ms",
+        "2.5 s",
+        "client, version 3: 1,500 had to wait, 60.0 s in all",
     ):
         assert words in page
+
+
+def test_the_list_names_all_limits_of_an_episode_the_first_first(pages):
+    [zone] = EPISODE["zones"]
+    others = [{**zone, "zone": "tenant", "refused": 7, "waited": 0, "held_ms": 0}, {**zone, "version": 2}]
+    one = episode(zones=[zone, *others])
+
+    assert "client, tenant" in pages.get(LIST).content.decode()
+    assert "tenant, version 3: 7 refused" in page_of(pages, one)
+
+
+def test_a_wait_that_goes_on_is_told_before_it_ended(pages):
+    [zone] = EPISODE["zones"]
+    page = page_of(pages, episode(longest_ms=0, zones=[{**zone, "waited": 0, "held_ms": 0}]))
+
+    assert "none ended" in page
+    assert "client, version 3: a wait that goes on" in page
 
 
 def test_episodes_are_filtered_by_tenant_and_client(pages, rows, umbrella):

@@ -22,7 +22,7 @@ def migrate(name):
 def before():
     """Models that have slugs and names."""
     yield migrate("0002_throttle_episodes")
-    migrate("0003_ids_of_owners")
+    migrate("0004_episodes_have_zones")
 
 
 def counted(apps, tenant, client, channel="billing", **changes):

@@ -1,13 +1,14 @@
 import random
 from datetime import timedelta
 
+import msgspec
 import pytest
 from django.db import transaction
 
 from relay.models.episodes import EPISODE_QUIET_SECONDS, ThrottleEpisode
-from relay.telemetry.episodes import Episodes
+from relay.telemetry.episodes import MOST_ZONES_LISTED, Episodes
 from relay.telemetry.rollups import roll_up
-from tests.relay.counted import BILLING, NOON, WHOSE, append, throttled
+from tests.relay.counted import BILLING, EPISODE, NOON, ORDERS, WHOSE, append, throttled
 
 pytestmark = pytest.mark.django_db
 
@@ -41,12 +42,50 @@ def test_an_episode_goes_on_from_one_batch_to_the_next():
     assert told() == [(0, 4.5, 50)]
 
 
-def test_after_ten_quiet_seconds_another_episode_begins():
+def test_after_the_quiet_time_another_episode_begins():
     join(throttled(0, 1))
-    join(throttled(1 + EPISODE_QUIET_SECONDS, 12))
-    join(throttled(12.5 + EPISODE_QUIET_SECONDS, 23))
+    join(throttled(1 + EPISODE_QUIET_SECONDS, 302))
+    join(throttled(302.5 + EPISODE_QUIET_SECONDS, 603))
 
-    assert told() == [(0, 12, 20), (22.5, 23, 10)]
+    assert told() == [(0, 302, 20), (602.5, 603, 10)]
+
+
+def test_two_floods_an_hour_apart_are_two_episodes():
+    join(*(throttled(second, second + 1) for second in (*range(60), *range(3600, 3660))))
+
+    assert told() == [(0, 60, 600), (3600, 3660, 600)]
+
+
+def test_a_flood_of_51_minutes_with_pauses_is_one_episode_over_processes_and_batches():
+    """About every minute the sender takes breath, and each process holds back a part under zones that take turns."""
+    for minute in range(51):
+        for worker in ("relay-1", "relay-2", "relay-3"):
+            zone = ("client", "channel")[minute % 2]
+            join(throttled(60 * minute, 60 * minute + 40, worker=worker, sequence=minute + 1, zone=zone))
+
+    assert told() == [(0, 50 * 60 + 40, 51 * 3 * 10)]
+    assert [(zone["zone"], zone["waited"]) for zone in ThrottleEpisode.objects.get().zones] == [
+        ("client", 26 * 3 * 10),
+        ("channel", 25 * 3 * 10),
+    ]
+
+
+def test_a_process_that_is_killed_in_a_flood_and_replaced_leaves_one_episode(redis):
+    append(*(throttled(second, second + 1, worker="relay-1", sequence=second + 1) for second in range(30)))
+    roll_up()
+    append(*(throttled(60 + second, 61 + second, worker="relay-9", sequence=second + 1) for second in range(30)))
+    roll_up()
+
+    assert told() == [(0, 90, 600)]
+
+
+def test_a_late_record_joins_the_two_episodes_between_which_it_belongs():
+    join(throttled(0, 1), throttled(500, 501))
+    assert told() == [(0, 1, 10), (500, 501, 10)]
+
+    join(throttled(250, 251))
+
+    assert told() == [(0, 501, 30)]
 
 
 def test_several_relay_processes_make_one_episode():
@@ -56,8 +95,26 @@ def test_several_relay_processes_make_one_episode():
 
 
 @pytest.mark.parametrize(("field", "other"), [("zone", "connection"), ("version", 4), ("policy_id", "p2")])
-def test_another_zone_version_or_policy_has_an_episode_of_its_own(field, other):
-    join(throttled(0, 1), throttled(0.5, 1, **{field: other}))
+def test_another_zone_version_or_policy_is_listed_in_the_same_episode(field, other):
+    join(throttled(0, 1), throttled(0.5, 1, held_ms=700, longest_ms=90, **{field: other}))
+
+    episode = ThrottleEpisode.objects.get()
+    assert [(zone[field], zone["held_ms"]) for zone in episode.zones] == [(other, 700), (EPISODE[field], 500)]
+    assert (getattr(episode, field), episode.held_ms, episode.longest_ms) == (other, 1200, 90)
+
+
+def test_an_episode_lists_the_zones_that_held_back_longest_and_sums_up_all():
+    join(*(throttled(0, 1, version=version, held_ms=version) for version in range(1, MOST_ZONES_LISTED + 5)))
+
+    episode = ThrottleEpisode.objects.get()
+    assert [zone["version"] for zone in episode.zones] == list(range(MOST_ZONES_LISTED + 4, 4, -1))
+    assert episode.waited == 10 * (MOST_ZONES_LISTED + 4)
+
+
+@pytest.mark.parametrize("whose", [{"client_id": "other"}, {"channel_id": ORDERS}])
+def test_another_client_or_channel_has_an_episode_of_its_own(whose):
+    other = msgspec.structs.replace(throttled(0.5, 1).throttles[0], **whose)
+    join(throttled(0, 1), msgspec.structs.replace(throttled(0.5, 1), throttles=[other]))
 
     assert told() == [(0, 1, 10), (0.5, 1, 10)]
 

@@ -1,4 +1,5 @@
 import platform
+import time
 from dataclasses import replace
 
 import django
@@ -6,6 +7,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from relay.telemetry.counters import HELD_BOUNDS_MS, Counters, Flow, ThrottleKey
+from relay.telemetry.differences import QUIET_NS
 from relay.telemetry.metrics import CONTENT_TYPE, SLICE, ProcessState, metrics_parts
 from relay.telemetry.throttles import evict_at_rest
 from relay.throttle.policy import ZoneSource
@@ -94,7 +96,7 @@ def test_what_zones_did_is_shown_over_all_versions_of_their_policy(counters):
 def test_what_zones_did_is_shown_after_a_version_was_evicted(counters):
     before = samples_of(counters)
     for key in list(counters.throttles):
-        evict_at_rest(counters, key, 0)
+        evict_at_rest(counters, key, time.monotonic_ns() + QUIET_NS)
 
     assert (counters.throttles, samples_of(counters)) == ({}, before)
 
