@@ -1,20 +1,18 @@
 """Platforms stand behind nginx and HAProxy, which refuse handshakes with pages of their own."""
 
 import json
-import socket
-import subprocess
-import time
 from contextlib import ExitStack, contextmanager
 
 import pytest
 import websockets
 
 from relay.store.client_records import replace_records
+from tests.bench.contestants.contestant import installed
+from tests.bench.ground.program import Program, running
 from tests.relay import records
 from tests.relay.running import HOST, free_range
 
 pytestmark = [pytest.mark.conformance, pytest.mark.asyncio]
-PATIENCE_SECONDS = 15.0
 STATUSES = (413, 429, 502, 503)
 ANSWERED = {
     413: (502, "platform_refused"),
@@ -29,7 +27,9 @@ http {{ access_log off; client_body_temp_path {folder}; proxy_temp_path {folder}
 uwsgi_temp_path {folder}; scgi_temp_path {folder};
 {servers} }}
 """
-NGINX_SERVER = "server {{ listen 127.0.0.1:{port}; add_header Retry-After 20 always; location / {{ return {status}; }} }}"
+NGINX_SERVER = (
+    "server {{ listen 127.0.0.1:{port}; add_header Retry-After 20 always; location / {{ return {status}; }} }}"
+)
 HAPROXY = """
 defaults
   mode http
@@ -59,34 +59,15 @@ def refusing(program, folder):
     servers = "\n".join(each.format(port=port, status=status) for status, port in ports.items())
     config = folder / f"{program}.conf"
     config.write_text(whole.format(servers=servers, folder=folder))
-    with subprocess.Popen([f"/usr/sbin/{program}", *options, str(config)]) as process:
-        try:
-            await_listening(process, ports.values())
-            yield ports
-        finally:
-            process.terminate()
-
-
-def await_listening(process, ports):
-    """Wait until somebody listens on each."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    for port in ports:
-        while True:
-            assert process.poll() is None, "the proxy has ended"
-            assert time.monotonic() < deadline, "the proxy does not listen"
-            try:
-                socket.create_connection((HOST, port), timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.02)
+    command = (installed(program), *options, str(config))
+    with running(Program(program, command, ports[STATUSES[-1]], folder)):
+        yield ports
 
 
 @pytest.fixture(scope="module")
 def refusing_ports(tmp_path_factory):
     with ExitStack() as stack:
-        yield {
-            program: stack.enter_context(refusing(program, tmp_path_factory.mktemp(program))) for program in PROXIES
-        }
+        yield {program: stack.enter_context(refusing(program, tmp_path_factory.mktemp(program))) for program in PROXIES}
 
 
 @pytest.mark.parametrize("status", STATUSES)
