@@ -18,7 +18,7 @@ test: lint  ## all checks and tests, at most ten minutes
 	@$(BIN)/pytest -n 2 -m "not bench and not conformance and not soak" $(ARGS)
 
 conformance:  ## the long rows of the WebSocket conformance table, and relays with faults or without a defence, a quarter of an hour
-	@$(BOOTSTRAP) requirements-dev.txt
+	@$(BOOTSTRAP) requirements-dev.txt nginx haproxy
 	@$(BIN)/pytest -n 4 -m conformance $(ARGS)
 
 soak:  ## faults, floods and load with real processes, about two hours, with figures; run nothing else meanwhile

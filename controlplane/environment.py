@@ -195,9 +195,9 @@ def parse_credential_key(value: str) -> str:
 
 
 def parse_origin(value: str) -> str:
-    """Understand the origin of a web page; a slash at its end does not count."""
+    """Understand the origin of a web page; a slash at its end does not count. No page has one of a WebSocket."""
     origin = origin_of(value.removesuffix("/"))
-    if origin is None:
+    if origin is None or origin.startswith(("ws://", "wss://")):
         raise ValueError
     return origin
 

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from daphne.http_protocol import WebRequest
 from twisted.internet.interfaces import IAddress, IDelayedCall, IHalfCloseableProtocol
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel, HTTPFactory, Request
+from twisted.web.http import Headers, HTTPChannel, HTTPFactory, Request
 from zope.interface import implementer
 
 from controlplane.content_security import BARE
 from relay.protocol.denials import Denial, head_refused
-from relay.protocol.heads import GIVEN_ONCE, written_answer
+from relay.protocol.heads import GIVEN_ONCE, Head, HeadInvalid, in_origin_form, written_answer
 
 HEAD_SECONDS = 5.0  # for the whole of it
 BODY_SECONDS = 15.0  # for the whole of it
@@ -28,6 +28,7 @@ MOST_HEADERS = 128
 SINGLE_HEADERS = (*GIVEN_ONCE, b"host")
 TOO_LARGE = Denial(413, "body_too_large", f"The body is larger than {LARGEST_BODY_BYTES:,} bytes.")
 TOO_SLOW = Denial(408, "request_timeout", "The request did not come in time. Send it again.")
+MALFORMED = head_refused(400, "its head or its body is malformed")
 NO_WEBSOCKET = Denial(404, "no_websocket", "No WebSocket is opened here. The relay opens them.")
 
 
@@ -76,6 +77,11 @@ class WebChannel(HTTPChannel):
             self._begin(HEAD_SECONDS)
         super().dataReceived(data)
 
+    def lineReceived(self, line: bytes) -> None:
+        """Take in a line of a head, unless the request was refused for an earlier one."""
+        if not self._is_refused:
+            super().lineReceived(line)
+
     def allHeadersReceived(self) -> None:
         """Refuse what must not be read, before any of its body is kept."""
         headers = self.requests[-1].requestHeaders
@@ -90,7 +96,20 @@ class WebChannel(HTTPChannel):
             self._refuse(TOO_LARGE)
         else:
             self._body_bytes = 0 if self.length is None else None
+            try:
+                self._name_path_and_host(headers)
+            except HeadInvalid as error:
+                self._refuse(head_refused(error.status, str(error)))
+                return
             super().allHeadersReceived()
+
+    def _name_path_and_host(self, headers: Headers) -> None:
+        """Take the host of a target that names one for Host's (RFC 9112, section 3.2.2): Twisted would look for it."""
+        asked = Head((self._command, self._path, self._version), [])
+        told = in_origin_form(asked)
+        self._path = told.first[1]
+        for name, value in told.headers:
+            headers.setRawHeaders(name, [value])
 
     def rawDataReceived(self, data: bytes) -> None:
         """Take in a part of a body; of one in chunks nobody knows the length before."""
@@ -125,6 +144,11 @@ class WebChannel(HTTPChannel):
     def evict(self) -> None:
         """End at once: somebody else needs the place."""
         self.transport.abortConnection()
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        """Say what Twisted can't read as all other refusals are said; its own answer is a bare status line."""
+        if not self._is_refused:
+            self._refuse(MALFORMED)
 
     def _too_slow(self) -> None:
         self._deadline = None

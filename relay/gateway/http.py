@@ -47,7 +47,7 @@ async def http_door(scope: Scope, receive: Receive, send: Send) -> None:
 async def _forward_token_request(worker: Worker, scope: Scope, receive: Receive, send: Send) -> None:
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            body = await _read_body(receive)
+            body = None if _is_told_too_long(scope) else await _read_body(receive)
         if body is None:
             await answer(send, 413, JSON, TOO_LONG, headers=[(b"pragma", b"no-cache")])
             return
@@ -78,6 +78,13 @@ async def _ask_web(worker: Worker, scope: Scope, body: bytes, send: Send) -> Non
 
 def _web_unreachable() -> Denial:
     return unavailable("token_endpoint_unreachable", "Tokens can't be issued at the moment.", 2)
+
+
+def _is_told_too_long(scope: Scope) -> bool:
+    """Tell whether the length that was announced is more than a token request's: its sender may never send it."""
+    return any(
+        name == b"content-length" and int(value) > LARGEST_TOKEN_REQUEST_BYTES for name, value in scope["headers"]
+    )
 
 
 async def _read_body(receive: Receive) -> bytes | None:

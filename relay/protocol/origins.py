@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from ipaddress import IPv6Address
 
 from relay.protocol.denials import Denied, forbidden
 from relay.protocol.heads import Headers
@@ -10,17 +11,23 @@ ORIGIN = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>\[[0-9a-f:.]+\]|[a-z0-9._~!$&'()+;=-]+)(?::(?P<port>[0-9]{1,5}))?"
 )
 OWN_PORTS = {"http": "80", "https": "443"}
+LARGEST_PORT = 65_535
 
 
 def origin_of(text: str) -> str | None:
     """An origin in its one spelling (RFC 6454, section 6.2): small letters, and no port where it is the scheme's own.
 
-    None where it is no origin: without a scheme, or with a path.
+    An IPv6 address is as short as browsers write it. None where it is no origin: without a scheme, or with a path.
     """
     found = ORIGIN.fullmatch(text.strip().lower())
-    if found is None:
+    if found is None or int(found["port"] or 0) > LARGEST_PORT:
         return None
     scheme, host, port = found["scheme"], found["host"], (found["port"] or "").lstrip("0")
+    if host.startswith("["):
+        try:
+            host = f"[{IPv6Address(host[1:-1])}]"
+        except ValueError:
+            return None
     return f"{scheme}://{host}" if port in ("", OWN_PORTS.get(scheme)) else f"{scheme}://{host}:{port}"
 
 

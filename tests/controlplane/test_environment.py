@@ -147,16 +147,24 @@ def test_a_host_that_is_none_is_refused(value):
 
 def test_origins_have_one_spelling():
     origins = "https://Pages.example/, https://b.example:443, http://c.example:8080, chrome-extension://abcdefgh"
+    address = ", https://[FD00:0:0::05]:8443/"
 
-    assert parse.parse_origins(origins) == (
+    assert parse.parse_origins(origins + address) == (
         "https://pages.example",
         "https://b.example",
         "http://c.example:8080",
         "chrome-extension://abcdefgh",
+        "https://[fd00::5]:8443",
     )
 
 
-@pytest.mark.parametrize("value", ["*", "pages.example", "https://pages.example/app", "https://*.example", "null"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("*", "pages.example", "https://pages.example/app", "https://*.example", "null", "wss://pages.example"),
+        *("https://pages.example:99999", "https://[fd00::5::1]", "https://[::1", "https://b\u00fccher.example"),
+    ],
+)
 def test_an_origin_that_can_never_match_is_refused(value):
     with pytest.raises(ValueError, match=r"such as https://pages\.example"):
         parse.parse_origins(f"https://good.example, {value}")

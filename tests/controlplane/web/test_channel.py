@@ -179,3 +179,40 @@ def test_no_websocket_is_opened(web):
 @pytest.mark.parametrize("library", ["twisted", "daphne"])
 def test_the_libraries_are_those_whose_classes_were_read(library):
     assert f"{library}=={version(library)} \\" in (ROOT / "requirements.txt").read_text().splitlines()
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        TOKEN.replace(b"application/x-www-form-urlencoded", b"multipart/form-data") + b"Content-Length: 1\r\n\r\nx",
+        TOKEN + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        TOKEN + b"Transfer-Encoding: gzip\r\n\r\n",
+        TOKEN + b"Content-Length: +3\r\n\r\na=b",
+        TOKEN + b"Bad Name: x\r\nContent-Length: 3\r\n\r\na=b" + ASKED,
+        b"GET /livez\r\n" + LIVEZ,
+    ],
+)
+def test_what_is_malformed_is_refused_once_and_in_words(web, request_bytes):
+    with connection(web) as plug:
+        plug.sendall(request_bytes)
+        received = answers(plug)
+
+    assert re.findall(rb"HTTP/1.1 (\d+)", received) == [b"400"]
+    assert b"application/problem+json" in received
+    assert b"request_invalid" in received
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        (b"http://127.0.0.1/livez", b"200"),
+        (b"HTTP://LOCALHOST:80/livez?a=b", b"200"),
+        (b"http://elsewhere.example/accounts/", b"400"),
+        (b"*", b"400"),
+        (b"ftp://127.0.0.1/livez", b"400"),
+    ],
+)
+def test_a_target_that_names_a_host_is_for_that_host(web, target, status):
+    request = b"GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n" % target
+
+    assert statuses(web, request) == [status]

@@ -173,6 +173,17 @@ async def test_b43_a_body_whose_end_never_comes_is_refused_once_it_is_too_long(w
     assert not web.heads
 
 
+@pytest.mark.parametrize("length", [16_385, 99_999_999_999])
+async def test_b43_a_body_that_is_announced_too_long_is_refused_before_it_comes(web, relay, length):
+    waiting = await raw_connection(relay.port)
+    waiting.send(b"POST /oauth/token HTTP/1.1\r\nHost: relay\r\nContent-Length: %d\r\n\r\n" % length)
+
+    assert await waiting.read_status() == 413
+
+    await drop(waiting.writer)
+    assert not web.heads
+
+
 async def test_web_that_is_away_is_answered_503_with_a_time_to_come_back(ask, settings):
     settings.TOKEN_FORWARD_URL = NOWHERE
 

@@ -26,6 +26,8 @@ HOST_OF_PAGES = "relay.example:8001"
         ({"origin": "http://pages.example"}, False),
         ({"origin": "https://pages.example:8443"}, False),
         ({"origin": ""}, False),
+        ({"origin": "https://pages.example:65979"}, False),
+        ({"origin": "https://[::1::2]"}, False),
     ],
     ids=str,
 )
@@ -42,6 +44,7 @@ def test_b6_a_web_page_connects_only_from_this_host_or_from_where_it_may(headers
         ("relay.example", "https://relay.example:443", True),
         ("relay.example:443", "https://relay.example", True),
         ("relay.example:80", "http://relay.example", True),
+        ("[FD00:0::5]:8001", "https://[fd00::5]:8001", True),
         ("relay.example:443", "https://relay.example:8443", False),
         ("[::1]:8001", "http://[::1]:8001", True),
         ("", "https://", False),
