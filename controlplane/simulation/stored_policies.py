@@ -1,5 +1,6 @@
 """Finds a stored version of a policy by what somebody writes on a command line."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from django.db import OperationalError
@@ -15,21 +16,22 @@ FORMS = "Name a YAML or JSON file, or a stored policy: its id, or tenant/name, w
 def find_stored_policy(reference: str) -> PolicySnapshot:
     """The version that ``reference`` means: ``id``, ``id@12``, ``tenant/name`` or ``tenant/name@12``.
 
-    Without a number it is the published version; drafts and retired ones are found by their numbers.
+    Without a number it is the published version; drafts and retired ones are found by their numbers. What is told of it
+    later calls it ``tenant/name``, as people do.
 
     Raises:
         PolicyFaults: there is none, or the database does not answer.
     """
     name, _, number = reference.rpartition("@") if "@" in reference else (reference, "", "")
     try:
-        policy = _policies_called(name).first()
+        policy = _policies_called(name).select_related("tenant").first()
         if policy is None or (number and not _is_number(number)):
             raise PolicyFaults([f"{reference}: there is no such file or policy. {FORMS}"])
         versions = PolicyVersion.objects.filter(policy=policy).prefetch_related("zones")
         version = versions.filter(number=int(number)).first() if number else versions.published().first()
         if version is None:
             raise PolicyFaults([f"{reference}: {_no_version(policy, number)}"])
-        return version.snapshot()
+        return replace(version.snapshot(), policy_id=f"{policy.tenant.slug}/{policy.name}")
     except OperationalError as error:
         raise PolicyFaults(
             [f"{reference}: there is no such file, and the database of DATABASE_URL does not answer."]

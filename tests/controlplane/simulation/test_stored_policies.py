@@ -25,7 +25,7 @@ def policy(redis, acme, alice):
 def test_a_policy_is_found_by_id_or_name_in_its_published_version(policy, form):
     found = find_stored_policy(form.format(policy))
 
-    assert (found.policy_id, found.version, found.zones) == (str(policy.id), 1, (ZONE,))
+    assert (found.policy_id, found.version, found.zones) == (f"{policy.tenant.slug}/{policy.name}", 1, (ZONE,))
 
 
 def test_a_draft_is_found_by_its_number(policy):
