@@ -11,7 +11,7 @@ help:  ## what there is
 
 demo:  ## start everything on this machine; TRAFFIC=0 starts it quiet, DEMO_WORKERS=4 with four relay processes
 	@$(BOOTSTRAP) requirements.txt
-	@exec $(BIN)/python manage.py demo
+	@exec $(BIN)/python manage.py demo $(ARGS)
 
 test: lint  ## all checks and tests, at most ten minutes
 	@$(BOOTSTRAP) requirements-dev.txt chromium node

@@ -70,7 +70,7 @@ class ClientFigures:
         """The figures as they are shown."""
         held = [sum(bucket) for bucket in zip(*(counts for _, counts in self.held), strict=True)]
         held = held or [0] * (len(HELD_BOUNDS_MS) + 1)
-        offered = self._offered()
+        offered = max(self._offered(), self.relayed)  # what was relayed was offered, whoever says so first
         self._settle()
         return Row(
             name=self.client.name,

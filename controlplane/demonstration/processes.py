@@ -113,7 +113,7 @@ class Crew:
         """Begin with none."""
         self._running: list[RunningProgram] = []
         self._watches: set[asyncio.Task[None]] = set()
-        self._is_ending = False
+        self._end_by = 0.0  # by the loop's clock, once all shall end
         self.casualty: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def start(self, program: Program) -> RunningProgram:
@@ -139,19 +139,22 @@ class Crew:
             raise ProgramEnded(running.last_words())
 
     async def end(self, order: Sequence[Sequence[str]]) -> None:
-        """End all within ``END_SECONDS``: group after group by its programs' names, and what is left by force."""
-        self._is_ending = True
-        deadline = asyncio.get_running_loop().time() + END_SECONDS
+        """End group after group by its programs' names, all within ``END_SECONDS`` from the first call on."""
+        self._end_by = self._end_by or asyncio.get_running_loop().time() + END_SECONDS
         for names in order:
             group = [running for running in self._running if running.program.name in names]
-            await _end_group(group, deadline)
+            await _end_group(group, self._end_by)
+
+    async def kill_what_is_left(self) -> None:
+        """End by force whatever still runs."""
+        self._end_by = self._end_by or asyncio.get_running_loop().time()
         for running in self._running:
             running.kill()
         await asyncio.gather(*self._watches)
 
     async def _watch(self, running: RunningProgram) -> None:
         await running.wait()
-        if not self._is_ending and not self.casualty.done():
+        if not self._end_by and not self.casualty.done():
             self.casualty.set_result(running.last_words())
 
 

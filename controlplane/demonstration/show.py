@@ -11,7 +11,7 @@ from rich.live import Live
 from controlplane.demonstration.database import limits_in_force
 from controlplane.demonstration.figures import Figures, Relays
 from controlplane.demonstration.processes import RunningProgram
-from controlplane.demonstration.table import line, screen, takes_more
+from controlplane.demonstration.table import Size, line, screen, takes_more
 from relay.store.pool import StoreUnavailable
 from relay.store.telemetry_stream import read_records
 
@@ -59,13 +59,20 @@ async def answers(http: aiohttp.ClientSession, url: str, patience: aiohttp.Clien
         return False
 
 
-async def show(gatherer: Gatherer, traffic: RunningProgram | None, console: Console) -> None:
-    """Show the figures until cancelled; ``traffic`` says what the integrations want to send, if there are any."""
+async def show(gatherer: Gatherer, traffic: RunningProgram | None, console: Console, log_in: str) -> None:
+    """Show the figures until cancelled.
+
+    Args:
+        gatherer: asks for them.
+        traffic: says what the integrations want to send, if there are any.
+        console: where they are shown.
+        log_in: a line that stays in sight.
+    """
     async with asyncio.TaskGroup() as group:
         if traffic is not None:
             group.create_task(_follow(traffic, gatherer.figures))
         if console.is_terminal:
-            await _show_table(gatherer, console)
+            await _show_table(gatherer, console, log_in)
         else:
             await _show_lines(gatherer, console)
 
@@ -75,13 +82,14 @@ async def _follow(traffic: RunningProgram, figures: Figures) -> None:
         figures.add_report(report)
 
 
-async def _show_table(gatherer: Gatherer, console: Console) -> None:
+async def _show_table(gatherer: Gatherer, console: Console, log_in: str) -> None:
     figures = gatherer.figures
-    with Live(console=console, auto_refresh=False) as live:
+    with Live(console=console, auto_refresh=False, vertical_overflow="crop") as live:
         while True:
             await gatherer.gather()
             if takes_more(console):
-                shown = screen(figures.rows(), figures.relays, console.width, has_traffic=figures.has_traffic)
+                size = Size(console.width, console.height)
+                shown = screen(figures.rows(), figures.relays, log_in, size, has_traffic=figures.has_traffic)
                 live.update(shown, refresh=True)
             await asyncio.sleep(GATHER_SECONDS)
 

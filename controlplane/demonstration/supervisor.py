@@ -2,6 +2,8 @@
 
 import asyncio
 import signal
+from collections.abc import Callable
+from functools import partial
 
 import aiohttp
 from rich.console import Console
@@ -14,13 +16,15 @@ from controlplane.demonstration.figures import Figures
 from controlplane.demonstration.processes import Crew, ProgramEnded
 from controlplane.demonstration.seed import PLATFORM_CREDENTIALS, platform_credential
 from controlplane.demonstration.show import Gatherer, answers, show
-from controlplane.demonstration.table import welcome
+from controlplane.demonstration.table import log_in_line, welcome
+from relay.tasks import roll_up_telemetry
 
 ENDED, FAILED, CANNOT_START = 0, 1, 2
 START_SECONDS = 90.0  # a cold start on a slow machine compiles all of Django
 STORE_SECONDS = 10.0
 POLL_SECONDS = 0.05
-ORDER_OF_ENDING = (("migration", "traffic"), ("relay",), ("web", "worker", "beat"), ("simulator",), ("valkey",))
+ENDED_FIRST = (("migration", "traffic"), ("worker", "beat"), ("relay",))
+ENDED_LAST = (("web",), ("simulator",), ("valkey",))
 STORE_IS_SILENT = (
     "Redis does not answer at REDIS_URL. Start it, or unset REDIS_URL: then the demo has a Valkey of its own."
 )
@@ -40,53 +44,58 @@ async def run(demonstration: Demonstration, console: Console, *, has_traffic: bo
     stop = asyncio.create_task(stopped.wait(), name="wait for a signal")
     try:
         await asyncio.wait((life, stop, crew.casualty), return_when=asyncio.FIRST_COMPLETED)
-        return _outcome(life, crew.casualty)
+        why, status = _outcome(life, crew.casualty)
     finally:
         life.cancel()
         stop.cancel()
         await asyncio.gather(life, stop, return_exceptions=True)
-        await crew.end(ORDER_OF_ENDING)
+        await crew.end(ENDED_FIRST)
+        await asyncio.to_thread(roll_up_telemetry)  # Valkey forgets the last counts, which would be marked as a gap
+        await crew.end(ENDED_LAST)
+        await crew.kill_what_is_left()
+    if why:  # only now: the table would be drawn over it
+        Console(stderr=True).print(why, soft_wrap=True, highlight=False, markup=False)
+    return status
 
 
-def _outcome(life: asyncio.Task[None], casualty: asyncio.Future[str]) -> int:
-    """Say why it ended, if nobody asked for it."""
+def _outcome(life: asyncio.Task[None], casualty: asyncio.Future[str]) -> tuple[str, int]:
+    """Why it ended, if nobody asked for it, and the exit status."""
     if casualty.done():
-        return _complain(casualty.result(), FAILED)
+        return casualty.result(), FAILED
     failure = life.exception() if life.done() else None
     if isinstance(failure, programs.CannotStart | DatabaseUnusable):
-        return _complain(str(failure), CANNOT_START)
+        return str(failure), CANNOT_START
     if isinstance(failure, ProgramEnded | OSError):
-        return _complain(str(failure), FAILED)
+        return str(failure), FAILED
     if failure is not None:
         raise failure
-    return ENDED
-
-
-def _complain(sentence: str, status: int) -> int:
-    Console(stderr=True).print(sentence, soft_wrap=True, highlight=False, markup=False)
-    return status
+    return "", ENDED
 
 
 async def _live(demonstration: Demonstration, crew: Crew, console: Console, *, has_traffic: bool) -> None:
     """Start everything and show it, for ever."""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as http:
-        credentials = await _start(demonstration, crew, http)
-        logs = demonstration.log_file("web").parent
-        text = welcome(credentials, demonstration.credentials_file, logs)
-        console.print(text, soft_wrap=True, highlight=False, markup=False)
+        say = partial(console.print, soft_wrap=True, highlight=False, markup=False)
+        credentials = await _start(demonstration, crew, http, say)
+        say(welcome(credentials, demonstration.credentials_file, demonstration.log_file("web").parent))
         traffic = await crew.start(programs.traffic(demonstration)) if has_traffic else None
         figures = Figures(credentials.clients, has_traffic=has_traffic)
         gatherer = Gatherer(figures, demonstration.simulator_url, demonstration.operations_urls, http)
-        await show(gatherer, traffic, console)
+        await show(gatherer, traffic, console, log_in_line(credentials))
 
 
-async def _start(demonstration: Demonstration, crew: Crew, http: aiohttp.ClientSession) -> Credentials:
-    """Start all but the traffic, and wait until each can do its work."""
+async def _start(
+    demonstration: Demonstration, crew: Crew, http: aiohttp.ClientSession, say: Callable[[str], None]
+) -> Credentials:
+    """Start all but the traffic, and wait until each can do its work; ``say`` tells people what goes on meanwhile."""
     programs.refuse_taken_ports(demonstration)
+    say("Starting Floodgate and the simulated platforms.")
     await _start_store(demonstration, crew)
     await crew.start(programs.simulator(demonstration))
     if not await asyncio.to_thread(is_current, demonstration):
+        say("Making the database: this time only.")
         await crew.run_to_end(programs.migration(demonstration))
+    say("Waiting for web and the relay to answer.")
     for program in (programs.web, programs.relay):
         await crew.start(program(demonstration))
     credentials = await asyncio.to_thread(fill, demonstration)  # while those two start

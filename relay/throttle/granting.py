@@ -241,10 +241,14 @@ class SharedBucket:
         Not for the time in which nobody asked here, since then all went on alone and stayed within the rate together:
         that time is taken off as a whole, once, when the first comes back who was alone in it.
         """
-        if now_us - self._asked_us > max(SILENCE_US, SILENCE_PERMITS * terms.cost_us(1)):
-            # An ask that owes nothing may only have lain in a store that hung: it tells of the silence all the same.
-            self._alone_from_us, self._alone_until_us = self._asked_us, now_us
-            self._arrival_then_us = None if self._asked_us == AT_REST_US else self.theoretical_arrival_us
+        silence_us = max(SILENCE_US, SILENCE_PERMITS * terms.cost_us(1))
+        if now_us - self._asked_us > silence_us:
+            # An ask that owes nothing may only have lain in a store that hung: it tells of the silence all the same,
+            # which goes on where the store hangs again before anybody could say what is owed for it.
+            if self._arrival_then_us is None or self._asked_us - self._alone_until_us > silence_us:
+                self._alone_from_us = self._asked_us
+                self._arrival_then_us = None if self._asked_us == AT_REST_US else self.theoretical_arrival_us
+            self._alone_until_us = now_us
         self._asked_us = now_us
         if not debit.permits:
             return

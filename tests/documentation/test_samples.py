@@ -20,6 +20,7 @@ RUN = {  # here, and by tests/controlplane/demonstration/test_supervisor.py agai
     "python hello",
     "python flood",
     "javascript connect",
+    "javascript hello",
 }
 DECISIONS = [f"docs/decisions/{name}.md" for name in ("0002-waiting-is-asking-again", "0006-token-expiry-leeway")]
 

@@ -26,6 +26,7 @@ BACKGROUND_TASKS = (
     "say that the process is alive",
     "say what is held",
     "sweep zones",
+    "tell what is open",
     "tell what was spent",
     "watch memory",
 )

@@ -1,15 +1,23 @@
 """Starts everything on this machine and shows it: what `make demo` runs."""
 
 import asyncio
+import fcntl
 import logging
 import os
 import sys
+from pathlib import Path
+from typing import TextIO
 
 from django.core.management.base import BaseCommand, CommandParser
 from rich.console import Console
 
 from controlplane.demonstration.environment import Demonstration, add_options, wanted_workers, wants_traffic
 from controlplane.demonstration.supervisor import CANNOT_START, run
+
+TAKEN = (
+    "A demo runs with the folder {directory} already. End that one, or give this one a folder and ports of its own:"
+    " --directory, --web-port, --relay-port, --operations-port, --simulator-port."
+)
 
 
 class Command(BaseCommand):
@@ -33,7 +41,28 @@ class Command(BaseCommand):
         except ValueError as refusal:
             self.stderr.write(str(refusal))
             sys.exit(CANNOT_START)
+        try:
+            held = _hold(demonstration.directory)
+        except BlockingIOError:
+            self.stderr.write(TAKEN.format(directory=demonstration.directory))
+            sys.exit(CANNOT_START)
         logs = demonstration.log_file("demo")
         logs.parent.mkdir(parents=True, exist_ok=True)
         logging.basicConfig(filename=logs, filemode="w", level=logging.INFO, force=True)  # the terminal shows the table
-        sys.exit(asyncio.run(run(demonstration, Console(), has_traffic=has_traffic)))
+        with held:
+            sys.exit(asyncio.run(run(demonstration, Console(), has_traffic=has_traffic)))
+
+
+def _hold(directory: Path) -> TextIO:
+    """Keep a folder for one demo, until the file that is given back is closed or this process ends.
+
+    Raises:
+        BlockingIOError: another demo has it.
+    """
+    file = (directory / "lock").open("w", encoding="utf-8")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise
+    return file

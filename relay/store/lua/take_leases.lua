@@ -218,9 +218,13 @@ end
 -- nothing may only have lain in a store that hung: it tells of the silence all the same.
 local function take_off(zone, ask, now, worker)
   local interval = math.ceil(ask.period / ask.permits)
-  if now - zone.asked > math.max(SILENCE, SILENCE_PERMITS * interval) then
-    zone.alone_from, zone.alone_until = math.max(0, zone.asked), now
-    zone.arrival_then = zone.asked > -UNLIMITED and math.max(0, zone.tat) or UNLIMITED
+  local silence = math.max(SILENCE, SILENCE_PERMITS * interval)
+  if now - zone.asked > silence then
+    if zone.arrival_then == UNLIMITED or zone.asked - zone.alone_until > silence then -- else it goes on: see granting.py
+      zone.alone_from = math.max(0, zone.asked)
+      zone.arrival_then = zone.asked > -UNLIMITED and math.max(0, zone.tat) or UNLIMITED
+    end
+    zone.alone_until = now
   end
   if ask.debit == 0 then return end
   local began = now - ask.began_ago

@@ -22,7 +22,8 @@ def lives(tmp_path_factory):
     lives = []
     for number, traffic in ((signal.SIGINT, "0"), (signal.SIGTERM, "1"), (signal.SIGKILL, "0")):
         with StartedDemo(directory, ports, traffic=traffic) as demo:
-            lives.append(Life(demo.credentials, demo.stats(), demo.programs(), demo.end(number)))
+            said = demo.credentials, demo.stats(), demo.programs()
+            lives.append(Life(*said, demo.end(number), demo.processes()))
     return lives
 
 

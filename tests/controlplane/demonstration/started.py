@@ -4,10 +4,13 @@ import json
 import os
 import select
 import signal
+import sqlite3
 import subprocess
 import sys
 import urllib.request
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -23,12 +26,16 @@ PARENT = 1  # the place of the parent's id in /proc/PID/stat, after the command'
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """What a demo said while it ran, the programs that it had started, and its status at the end."""
+    """What a demo said while it ran, the programs that it had started, its status at the end.
+
+    ``processes`` counts the relay processes that its database knows then, by whether all that they counted is there.
+    """
 
     credentials: dict[str, Any]
     stats: dict[str, Any]
     programs: set[int]
     status: int
+    processes: Counter[bool]
 
 
 class StartedDemo:
@@ -40,6 +47,7 @@ class StartedDemo:
         self.ports = ports
         self._traffic = traffic
         self._workers = workers
+        self.said: list[str] = []  # the lines that were read
 
     def __enter__(self) -> Self:
         """Start it and wait until it is up."""
@@ -55,6 +63,7 @@ class StartedDemo:
     def wait_for(self, words: str) -> str:
         """The first line with these words; the test's time limit ends the wait."""
         for line in self.process.stdout or ():
+            self.said.append(line)
             if words in line:
                 return line
         _, complaint = self.process.communicate()
@@ -78,25 +87,38 @@ class StartedDemo:
 
     def programs(self) -> set[int]:
         """Ids of the processes that it started."""
-        return _children_of(self.process.pid)
+        return children_of(self.process.pid)
+
+    def processes(self) -> Counter[bool]:
+        """How many relay processes the database knows, by whether their last record was rolled up."""
+        with closing(sqlite3.connect(self.directory / "floodgate.sqlite3")) as database:
+            return Counter(bool(ended) for (ended,) in database.execute("SELECT has_ended FROM relay_relayprocess"))
 
     def relays(self) -> set[int]:
         """Ids of the relay processes, where there are several."""
-        return {child for program in self.programs() for child in _children_of(program) if _is_relay(child)}
+        return {child for program in self.programs() for child in children_of(program) if _is_relay(child)}
 
 
 def start(directory: Path, ports: Mapping[str, int], traffic: str = "1", workers: str = "1") -> "subprocess.Popen[str]":
     """Start a demo, and do not wait."""
-    variables = {name: value for name, value in os.environ.items() if name not in STEERING}
-    options = [option for name, port in ports.items() for option in (f"--{name}-port", str(port))]
     return subprocess.Popen(
-        [sys.executable, "manage.py", "demo", "--directory", str(directory), *options],
-        cwd=PROJECT,
-        env={**variables, "TRAFFIC": traffic, "DEMO_WORKERS": workers},
+        command_line(directory, ports),
+        env={**environment(), "TRAFFIC": traffic, "DEMO_WORKERS": workers},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def command_line(directory: Path, ports: Mapping[str, int]) -> list[str]:
+    """What starts a demo."""
+    options = [option for name, port in ports.items() for option in (f"--{name}-port", str(port))]
+    return [sys.executable, str(PROJECT / "manage.py"), "demo", "--directory", str(directory), *options]
+
+
+def environment() -> dict[str, str]:
+    """The variables of this process, less those that would steer a demo."""
+    return {name: value for name, value in os.environ.items() if name not in STEERING}
 
 
 def free_ports() -> dict[str, int]:
@@ -127,7 +149,8 @@ def _ends(process_id: int) -> bool:
     return bool(ended)
 
 
-def _children_of(parent: int) -> set[int]:
+def children_of(parent: int) -> set[int]:
+    """Ids of the processes that a process started."""
     ids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal())
     return {process_id for process_id in ids if _parent_of(process_id) == parent}
 

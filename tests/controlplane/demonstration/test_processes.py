@@ -45,6 +45,7 @@ async def test_those_that_are_ended_are_no_casualties(tmp_path):
     await crew.start(python(tmp_path, STAYS))
 
     await crew.end([["program"]])
+    await crew.kill_what_is_left()
 
     assert not crew.casualty.done()
 
@@ -56,6 +57,7 @@ async def test_what_does_not_hear_sigterm_is_ended_by_force(tmp_path):
     await running.report_line()
 
     await crew.end([["program"]])
+    await crew.kill_what_is_left()
 
     assert await running.wait() == -9
 

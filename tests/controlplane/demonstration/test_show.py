@@ -46,7 +46,7 @@ async def test_where_nobody_reads_its_lines_the_demo_goes_on_and_hears_signals(u
             await gather()
 
         gatherer.gather = count
-        showing = asyncio.create_task(show.show(gatherer, None, Console(file=unread, width=200)))
+        showing = asyncio.create_task(show.show(gatherer, None, Console(file=unread, width=200), ""))
         waiting = asyncio.create_task(gathered.wait())
         await asyncio.wait([showing, waiting], return_when=asyncio.FIRST_COMPLETED)
 

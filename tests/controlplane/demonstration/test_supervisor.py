@@ -12,12 +12,22 @@ from websockets.sync.client import connect
 
 from controlplane.demonstration.scenario import CLIENTS
 from relay.throttle.policy import LEASE_SECONDS
-from tests.controlplane.demonstration.started import PROJECT, StartedDemo, fetch, free_ports, left_of, start
+from tests.controlplane.demonstration.started import (
+    PROJECT,
+    StartedDemo,
+    children_of,
+    fetch,
+    free_ports,
+    left_of,
+    start,
+)
+from tests.controlplane.demonstration.terminal import Terminal
 from tests.documentation.samples import sample
 from tests.relay.running import free_range
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 README, CONNECT, REVOKE = "README.md", "docs/how-to/connect-an-integration.md", "docs/how-to/revoke-a-client.md"
+NOBODY = "http://127.0.0.1:9"  # a proxy that nobody is
 TUTORIAL = "docs/tutorial/first-steps.md"
 COUNTED = re.compile(r"([a-z-]+): offered .*? counted ([\d,]+),")
 
@@ -85,11 +95,22 @@ def test_the_tutorial_says_what_happens(busy_demo, tmp_path):
 
 
 @pytest.mark.parametrize("words", ["python connect", "javascript connect"])
-@pytest.mark.parametrize("page", [README, CONNECT])
-def test_a_page_shows_programs_that_get_a_message_through(page, words, visitor):
-    visitor.log_in(sample(page, "sh token"))
+def test_the_how_to_shows_programs_that_get_a_message_through(words, visitor):
+    visitor.log_in(sample(CONNECT, "sh token"))
 
-    assert visitor.first_line_of(words, sample(page, words)) == '{"type":"ack","id":1}'
+    assert visitor.first_line_of(words, sample(CONNECT, words)) == '{"type":"ack","id":1}'
+
+
+@pytest.mark.parametrize(("words", "name"), [("python", "hello.py"), ("javascript", "hello.mjs")])
+def test_the_programs_of_the_readme_get_a_message_through_as_they_are(words, name, busy_demo, visitor, tmp_path):
+    visitor.variables = {"HTTP_PROXY": NOBODY, "http_proxy": NOBODY, "ALL_PROXY": NOBODY}
+    (tmp_path / ".venv").symlink_to(PROJECT / ".venv")
+    (tmp_path / ".demo").symlink_to(busy_demo.directory)
+    visitor.written(name, sample(README, f"{words} hello"))
+
+    told = visitor.told_by(sample(README, "sh token") + sample(README, f"sh {words}").replace("npm install ws\n", ""))
+
+    assert told == '{"type":"ack","id":1}\n'
 
 
 def test_the_program_of_the_how_to_sends_all_it_has_and_ends(visitor):
@@ -109,7 +130,7 @@ def test_the_programs_of_the_how_to_stop_when_their_secret_is_wrong(words, visit
 
 
 def test_a_program_ends_its_own_token_as_the_how_to_shows(visitor):
-    visitor.log_in(sample(README, "sh token"))
+    visitor.log_in(sample(CONNECT, "sh token"))
     before = visitor.introspected()
 
     visitor.told_by(sample(REVOKE, "sh revoke"))
@@ -125,6 +146,38 @@ def test_a_second_demo_on_the_same_ports_says_which_port_is_in_use(busy_demo, di
     assert second.returncode == 2
     assert complaint.count("\n") == 1
     assert f"Port {busy_demo.ports['web']} is in use." in complaint
+
+
+def test_a_second_demo_in_the_same_folder_leaves_the_first_ones_credentials(busy_demo):
+    before = busy_demo.credentials
+    second = start(busy_demo.directory, free_ports())
+
+    said, complaint = second.communicate()
+
+    assert (second.returncode, said, complaint.count("\n")) == (2, "", 1)
+    assert f"A demo runs with the folder {busy_demo.directory} already." in complaint
+    assert busy_demo.credentials == before
+
+
+def test_what_goes_on_is_said_from_the_beginning(busy_demo):
+    assert busy_demo.said[:4] == [
+        "Starting Floodgate and the simulated platforms.\n",
+        "Making the database: this time only.\n",
+        "Waiting for web and the relay to answer.\n",
+        "Floodgate is up.\n",
+    ]
+
+
+def test_in_a_terminal_the_reason_why_it_died_is_the_last_that_is_to_be_read(directory):
+    with Terminal(directory, free_ports(), 80, 24) as demo:
+        demo.until("speech-analytics  ")
+        programs = children_of(demo.process.pid)
+        kill(next(program for program in programs if "\0web\0" in command_of(program)), signal.SIGKILL)
+
+        _, _, rest = demo.rest().partition("web ended with status -9.")
+
+    assert "log ends:" in rest
+    assert "speech-analytics" not in rest
 
 
 def test_an_unusable_word_for_traffic_is_refused_in_one_line(directory):
@@ -185,6 +238,13 @@ def test_sigterm_ends_it_well_and_leaves_no_process(lives):
 
     assert (len(ended.programs), ended.status) == (7, 0)
     assert left_of(ended.programs) == set()
+
+
+def test_whoever_ends_it_well_finds_no_gap_in_the_sums_later(lives):
+    interrupted, ended, killed = lives
+
+    assert [interrupted.processes, ended.processes] == [{True: 1}, {True: 2}]
+    assert killed.processes[True] == 2
 
 
 def test_when_it_is_killed_its_programs_end_too(lives):

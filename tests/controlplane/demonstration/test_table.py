@@ -6,10 +6,11 @@ from rich.console import Console
 
 from controlplane.demonstration.figures import Relays, Row
 from controlplane.demonstration.scenario import Limit
-from controlplane.demonstration.table import headline, line, screen, welcome
+from controlplane.demonstration.table import Size, headline, line, screen, welcome
 from tests.controlplane.demonstration.test_credentials import credentials_with
 
 ONE = Relays(1, 1)
+LOG_IN = "http://127.0.0.1/admin  admin / secret"
 
 
 def test_the_headline_says_what_is_offered_allowed_and_received():
@@ -33,14 +34,36 @@ def test_the_line_for_logs_has_every_figure():
     )
 
 
-@pytest.mark.parametrize("width", [80, 96, 120])
-def test_the_table_fits_the_terminal_and_shortens_no_figure(width):
+FIGURES = ("1,000/s", "1.23M", "5,000", "2", "1 / 20", "5,010", "100.1", "100", "111 / 121")
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 96, 120, 200])
+def test_each_figure_is_whole_on_a_terminal_of_any_width(width):
     lines = rendered([row_of()], width)
 
     assert all(len(text) <= width for text in lines)
     assert not any("…" in text for text in lines)
-    assert any(text.split()[:5] == ["crm-sync", *(["1,000/s"] * (width > 110)), "1.23M", "5,000", "1.23M", "2"][:5]
-               for text in lines)  # fmt: skip
+    assert all(figure in " ".join(lines) for figure in FIGURES)
+
+
+def test_where_the_table_does_not_fit_each_figure_says_what_it_is():
+    lines = rendered([row_of()], 80)
+
+    assert lines[3:5] == [
+        "crm-sync  sends 1,000/s  offered 1.23M  relayed 5,000  waiting 1.23M  refused 2",
+        "  held 1 / 20  counted 5,010  100.1 per s  limit 100  peak 111 / 121",
+    ]
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_six_clients_and_the_log_in_fit_a_terminal_of_24_rows(columns):
+    rows = [row_of(name=f"client-{number}", tenant="acme" if number < 4 else "umbrella") for number in range(6)]
+
+    lines = rendered(rows, columns, rows_of_terminal=24)
+
+    assert len(lines) < 24
+    assert LOG_IN in lines
+    assert all(any(text.startswith(row.name) for text in lines) for row in rows)
 
 
 def test_of_several_relay_processes_it_is_told_how_many_answer():
@@ -59,9 +82,9 @@ def test_of_a_single_relay_process_nothing_is_told():
 def test_clients_stand_under_their_tenant_and_platform():
     rows = [row_of(), row_of(name="wem-logger", tenant="umbrella", platform="cxone")]
 
-    firsts = [text.split("  ")[0] for text in rendered(rows, 100)]
+    firsts = [text.split("  ")[0] for text in rendered(rows, 120)]
 
-    assert firsts[2:6] == ["acme, Genesys", "crm-sync", "umbrella, CXone", "wem-logger"]
+    assert firsts[3:7] == ["acme, Genesys", "crm-sync", "umbrella, CXone", "wem-logger"]
 
 
 @pytest.mark.parametrize(("p50", "p99", "shown"), [(1, 20, "1 / 20"), (0, 0, "-"), (10, math.inf, "10 / >30k")])
@@ -79,10 +102,10 @@ def test_the_welcome_has_every_address_and_log_in():
     assert "fgs_secret" not in text
 
 
-def rendered(rows, width, relays=ONE):
+def rendered(rows, width, relays=ONE, rows_of_terminal=60):
     console = Console(width=width, color_system=None)
     with console.capture() as capture:
-        console.print(screen(rows, relays, width, has_traffic=True))
+        console.print(screen(rows, relays, LOG_IN, Size(width, rows_of_terminal), has_traffic=True))
     return [text.rstrip() for text in capture.get().splitlines()]
 
 

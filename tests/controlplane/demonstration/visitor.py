@@ -81,11 +81,15 @@ class Visitor:
 
     def _written(self, words: str, code: str) -> list[str]:
         program, name = PROGRAMS[words.partition(" ")[0]]
+        self.written(name, code)
+        return [program, name]
+
+    def written(self, name: str, code: str) -> None:
+        """Save a program, beside the package that npm would install."""
         (self._folder / name).write_text(self._here(code))
         package = self._folder / "node_modules" / "ws"
         package.mkdir(parents=True, exist_ok=True)
         (package / "index.js").write_text(f"module.exports = require({json.dumps(str(WS))}).ws;")
-        return [program, name]
 
     def _here(self, code: str) -> str:
         """The pages' addresses are those of a demo on its usual ports."""

@@ -16,9 +16,10 @@ OF_ALL = FUNCTIONS.keys() - OF_A_TENANT
 
 
 def key_of(name, tenant_id, zone_key=KEY):
-    """The key by that name; some are of one zone or cap."""
-    function = FUNCTIONS[name]
-    return function(tenant_id, zone_key) if "key" in inspect.signature(function).parameters else function(tenant_id)
+    """The key by that name; some are of one zone or cap, or of one relay process."""
+    function, further = FUNCTIONS[name], {"key": zone_key, "worker": "host-1"}
+    wanted = [further[parameter] for parameter in inspect.signature(function).parameters if parameter in further]
+    return function(tenant_id, *wanted)
 
 
 def test_all_keys_of_one_tenant_share_a_slot_of_redis_cluster():

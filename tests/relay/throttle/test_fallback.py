@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from relay.throttle.fallback import Fallback, share_alone
@@ -99,6 +99,7 @@ def test_an_ask_that_lay_in_a_store_that_hung_takes_nothing_off_and_hides_no_sil
     assert bucket.theoretical_arrival_us <= back_us + (41 + stale) * 2_500 + owed + 4 * 2_500
 
 
+@example(silent_us=505_002, stale=162, waited_us=402_502, later_us=400_001)  # it hangs again at once
 @given(
     silent_us=st.integers(400_001, 12 * SECOND_US),
     stale=st.integers(1, 300),
