@@ -5,7 +5,7 @@ from math import inf
 from django.contrib import admin
 from unfold.decorators import display
 
-from relay.admin.filters import ClientFilter, TenantFilter
+from relay.admin.filters import ClientFilter, GranularityFilter, TenantFilter
 from relay.admin.whose import WHOSE, OwnedPages
 from relay.models.rollups import HandshakeRollup, Rollup, TrafficRollup
 from relay.telemetry.counters import HELD_BOUNDS_MS, held_quantile_ms
@@ -29,8 +29,8 @@ class TrafficPages(RollupPages):
     """List and page of traffic."""
 
     list_display = ("start", "granularity", "message_count", "wait_count", *WHOSE, "channel_name", "direction")
-    list_filter = ("granularity", TenantFilter, ClientFilter, "started_at")
-    search_fields = ("^client_id", "=granularity")
+    list_filter = (GranularityFilter, TenantFilter, ClientFilter, "started_at")
+    search_fields = ("^client_id",)
     readonly_fields = (
         "start",
         "granularity",
@@ -79,8 +79,8 @@ class HandshakePages(RollupPages):
 
     has_channel = False
     list_display = ("start", "granularity", "how_many", "result", *WHOSE)
-    list_filter = ("granularity", TenantFilter, ClientFilter, "started_at")
-    search_fields = ("^client_id", "^result", "=granularity")
+    list_filter = (GranularityFilter, TenantFilter, ClientFilter, "started_at")
+    search_fields = ("^client_id", "^result")
     readonly_fields = ("start", "granularity", *WHOSE, "client_id", "result", "how_many")
     fields = readonly_fields
 

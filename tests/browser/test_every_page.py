@@ -1,12 +1,11 @@
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
+from tests.browser.accessibility import grave_violations
 from tests.browser.addresses import every_page
 from tests.browser.pictures import set_theme
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-GRAVE = ("serious", "critical")
 PAGES_THAT_DIFFER = (  # one of each kind: the others are made of the same parts
     "overview",
     "list-oauthclient",
@@ -50,10 +49,3 @@ def test_no_kind_of_page_scrolls_sideways_on_the_smallest_screen(admin, content,
         pictures.take(admin, name)
 
     assert too_wide == []
-
-
-def grave_violations(page, **options):
-    """The rules that a page breaks, with the first place where it does."""
-    for violation in Axe().run(page, options={"resultTypes": ["violations"], **options}).response["violations"]:
-        if violation["impact"] in GRAVE:
-            yield f"{violation['id']} at {violation['nodes'][0]['html'][:300]}"

@@ -37,7 +37,7 @@ def test_a_new_policy_opens_its_first_draft_with_zones_that_are_changed_and_adde
     save(admin)
     field(open_zone(admin, "client: 100 messages"), "Permits").fill("60")
     admin.get_by_text("Add another Zone").click()
-    added = open_zone(admin, "New zone")
+    added = admin.locator(".form-group", has=admin.get_by_role("button", name="New zone"))
     field(added, "Name").fill("nightly")
     field(added, "Permits").fill("5000")
     save(admin, STAY)

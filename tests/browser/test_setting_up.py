@@ -110,6 +110,10 @@ def test_a_rotated_secret_is_shown_once(admin, acme, pictures):
     admin.get_by_role("button", name="Rotate the secret of Bridge").click()
     secret = the_secret(admin)
     pictures.take(admin, "secret")
+    admin.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    admin.get_by_role("button", name="Copy the client secret").press("Enter")
+    expect(admin.get_by_role("button", name="Copy the client secret")).to_have_text("Copied")
+    assert admin.evaluate("navigator.clipboard.readText()") == secret
 
     admin.goto(page_of(client))
     expect(admin.get_by_text(f"ends in {secret[-4:]}")).to_be_visible()

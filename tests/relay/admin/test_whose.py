@@ -90,7 +90,9 @@ def test_a_tenant_that_was_renamed_keeps_its_history(kind, pages, successor):
     page = shown(pages, kind, tenant_id__exact=TENANT_ID)
 
     assert "Acme of old" in page
-    assert len(found(pages, kind, tenant_id__exact=TENANT_ID)) == MODELS[kind].objects.count()
+    rows = MODELS[kind].objects.all()
+    shown_first = rows.filter(granularity="minute") if kind.endswith("rollup") else rows
+    assert len(found(pages, kind, tenant_id__exact=TENANT_ID)) == shown_first.count()
 
 
 @pytest.mark.parametrize("kind", MODELS)

@@ -1,0 +1,102 @@
+import pytest
+from playwright.sync_api import expect
+
+from tenants.actions.channels import change_channel
+from tenants.models.platform_connections import PlatformConnection
+from tests.browser.accessibility import grave_violations, tab_to
+from tests.browser.addresses import form_for, page_of
+from tests.browser.forms import field
+from tests.browser.pictures import set_theme
+from tests.tenants.factories import ChannelFactory
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.parametrize("width", [1440, 390]),
+    pytest.mark.parametrize("theme", ["light", "dark"]),
+]
+
+
+@pytest.fixture
+def channel(acme):
+    return ChannelFactory.create(tenant=acme, name="chat", platform_channel="before")
+
+
+@pytest.fixture
+def keyboard(admin, width, theme):
+    """Types into fields and presses buttons of the admin, by keyboard alone."""
+    admin.set_viewport_size({"width": width, "height": 900})
+
+    def reach(target, *keys, text=""):
+        set_theme(admin, theme)
+        tab_to(admin, target)
+        for key in keys:
+            admin.keyboard.press(key)
+        if text:
+            admin.keyboard.type(text)
+
+    return reach
+
+
+@pytest.fixture
+def violations(admin, theme, pictures):
+    """The rules of accessibility that the page breaks, as it is after a save; a picture of it by that name."""
+
+    def found(name):
+        set_theme(admin, theme)
+        pictures.take(admin, name)
+        return list(grave_violations(admin))
+
+    return found
+
+
+def test_who_saves_later_sees_theirs_yours_and_before(admin, keyboard, violations, channel, root):
+    admin.goto(page_of(channel))
+    keyboard(field(admin, "Platform channel"), "Control+A", text="mine")
+    change_channel(channel, {"platform_channel": "theirs"}, acting_user=root)
+    keyboard(save_button(admin), "Enter")
+
+    expect(admin.get_by_text("What somebody else changed")).to_be_visible()
+    for text in ("before", "theirs", "mine"):
+        expect(admin.locator(".plain-table").get_by_role("cell", name=text, exact=True)).to_be_visible()
+    assert violations("conflict") == []
+
+    keyboard(save_button(admin), "Enter")
+    expect(admin.get_by_text("was changed successfully")).to_be_visible()
+    channel.refresh_from_db()
+    assert channel.platform_channel == "mine"
+
+
+def test_a_change_that_ends_connections_asks_and_keeps_what_was_typed(admin, keyboard, violations, channel):
+    admin.goto(page_of(channel))
+    keyboard(field(admin, "Name"), "Control+A", text="orders")
+    keyboard(save_button(admin), "Enter")
+
+    expect(admin.get_by_text("tick the box")).to_be_visible()
+    expect(field(admin, "Name")).to_have_value("orders")
+    assert violations("ending") == []
+
+    keyboard(field(admin, "Yes, do this"), "Space")
+    keyboard(save_button(admin), "Enter")
+    expect(admin.get_by_text("was changed successfully")).to_be_visible()
+    channel.refresh_from_db()
+    assert channel.name == "orders"
+
+
+def test_cxone_without_its_tenant_says_what_to_enter(admin, keyboard, violations, acme):
+    admin.goto(form_for("tenants_platformconnection"))
+    keyboard(field(admin, "Tenant"), text="Acme")
+    keyboard(field(admin, "Name"), text="CXone")
+    keyboard(field(admin, "Platform"), text="NICE")
+    keyboard(save_button(admin), "Enter")
+
+    expect(admin.get_by_text("Enter the tenant's id on the platform")).to_be_visible()
+    assert violations("cxone") == []
+
+    keyboard(field(admin, "Platform tenant"), text="4711")
+    keyboard(save_button(admin), "Enter")
+    expect(admin.get_by_text("Set its credential")).to_be_visible()
+    assert PlatformConnection.objects.get().platform_tenant == "4711"
+
+
+def save_button(page):
+    return page.get_by_role("button", name="Save", exact=True)
