@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 
-ASKED = "Nothing is stored yet. Read below what the change ends, tick the box, and save again."
+ASKED = "Nothing is stored yet. Read above what the change ends, tick the box, and save again."
 
 
 class AnswerField(forms.BooleanField):
