@@ -17,6 +17,7 @@ from tenants.models.platform_connections import PlatformConnection
 from tenants.models.platform_credentials import CredentialState
 from tenants.models.policies import PolicyVersion
 from tenants.models.tenants import Tenant
+from tenants.refusals import refusals_of
 
 LATEST = 8
 NEEDED = {
@@ -109,10 +110,15 @@ def _waiting() -> list[dict[str, str]]:
         for credential in connection.used_credentials
         if (state := credential.state) in WRONG and len(connection.used_credentials) > 1
     ]
+    used = {one: connection for connection in connections for one in connection.used_credentials}
+    refused = [
+        (f"{used[one].tenant}: the platform refuses {one.full_name}: {told}.", one)
+        for one, told in refusals_of(used).items()
+    ]
     begun = [(f"{draft.policy.tenant}: {draft} waits to be published.", draft) for draft in drafts]
     return [
         {"sentence": sentence, "address": reverse(f"admin:tenants_{type(row).__name__.lower()}_change", args=[row.pk])}
-        for sentence, row in [*needing, *wrong, *begun]
+        for sentence, row in [*needing, *wrong, *refused, *begun]
     ]
 
 

@@ -37,6 +37,7 @@ def _start_tasks(worker: Worker) -> None:
     start(worker.policies.confirm(), "confirm versions")
     start(flush_every_second(worker.redis, worker.name, worker.counters), "flush counters")
     start(worker.counters.open_on_channels.tell_for_ever(worker.redis, worker.name), "tell what is open")
+    start(worker.platform_tokens.refused.tell_for_ever(worker.redis), "tell what is refused")
     start(inspect_sessions(worker), "inspect sessions")
     start(watch_memory(worker), "watch memory")
     start(sweep_zones(worker), "sweep zones")

@@ -63,6 +63,11 @@ def announcements() -> str:
     return "floodgate:announcements"
 
 
+def refusals() -> str:
+    """Hash: a credential's id to when and why a platform refused it last. Ends a day after the last refusal."""
+    return "floodgate:refusals"
+
+
 def telemetry() -> str:
     """Stream: one record a second and worker, trimmed by length."""
     return "floodgate:telemetry"

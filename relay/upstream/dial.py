@@ -49,6 +49,8 @@ async def platform_link(
     except TokenUnavailable as error:
         if error.refusal in ISOLATING:
             tokens.isolate(credential_id)
+        if error.refusal is Refusal.CREDENTIAL:
+            tokens.refused.refused(credential_id, str(error))
         log.warning("platform_token_unavailable", **names, error=str(error))
         raise Denied(denial_of_token(error, spread_seconds)) from error
 
@@ -60,8 +62,9 @@ async def _open(tokens: PlatformTokens, channel: ChannelRecord, source: Source, 
     tokens.forget(source, token)  # it may have been revoked: a new one decides
     try:
         return await _open_with(await tokens.token_for(source), tokens, channel, offers)
-    except _TokenRefused:
+    except _TokenRefused as refused:
         tokens.isolate(source.credential_id)
+        tokens.refused.refused(source.credential_id, f"{refused} to the handshake, with a new token")
         raise
 
 

@@ -15,6 +15,7 @@ import structlog
 
 from relay.telemetry.counters import PlatformFaults
 from relay.upstream.faults import Phase, count_fault
+from relay.upstream.refused import RefusedCredentials
 from relay.upstream.resolver import Resolver
 from relay.upstream.token_requests import Source, TokenUnavailable, request_token
 
@@ -59,6 +60,7 @@ class PlatformTokens:
         now: the monotonic clock, in seconds.
         most: of how many credentials tokens, and refusals, are kept.
         resolver: says to which addresses tokens' requests go, and links too.
+        refused: what people are to be told of credentials.
     """
 
     http: aiohttp.ClientSession
@@ -66,6 +68,7 @@ class PlatformTokens:
     now: Callable[[], float] = time.monotonic
     most: int = MOST_TOKENS
     resolver: Resolver = field(init=False)
+    refused: RefusedCredentials = field(default_factory=RefusedCredentials)
     _kept: dict[str, _Kept] = field(default_factory=dict)
     _failed: dict[str, _Failed] = field(default_factory=dict)
     _isolated: dict[str, float] = field(default_factory=dict)
@@ -156,6 +159,7 @@ class PlatformTokens:
         self._kept[source.credential_id] = _Kept(source, token.value, renew_at, ends_at)
         self._failed.pop(source.credential_id, None)
         self._make_room()
+        self.refused.accepted(source.credential_id)
         return token.value
 
     def _note_failure(self, source: Source, why: object, asked_seconds: float | None) -> None:

@@ -20,6 +20,7 @@ from tenants.forms.credentials import (
 from tenants.models.members import User
 from tenants.models.platform_connections import PlatformConnection
 from tenants.models.platform_credentials import CredentialState, PlatformCredential
+from tenants.refusals import refusals_of
 
 FIELDS = (
     "tenant",
@@ -54,9 +55,12 @@ class PlatformConnectionPages(ActionPages):
         "A platform connection is a tenant's account on Genesys Cloud CX or NICE CXone. Channels lead through it."
     )
     fieldsets = (
-        (None, {"fields": (("tenant", "name"), ("platform", "region"), "credential_state", "is_active")}),
+        (None, {"fields": (("tenant", "name"), ("platform", "region"), "is_active")}),
         ("Addresses", {"fields": ("token_url", "socket_url", "platform_tenant", "ca_certificate")}),
-        ("Credential", {"description": CREDENTIAL_HINT, "fields": (PARTS[:2], PARTS[2:])}),
+        (
+            "Credential",
+            {"description": CREDENTIAL_HINT, "fields": (("credential_state", "last_refusal"), PARTS[:2], PARTS[2:])},
+        ),
         ("Limits", {"fields": ("throttle_policy",)}),
     )
     add_fieldsets = fieldsets[:-1]  # a tenant's limits can be chosen once it is known whose it is
@@ -79,7 +83,7 @@ class PlatformConnectionPages(ActionPages):
 
     def get_readonly_fields(self, request: HttpRequest, obj: PlatformConnection | None = None) -> tuple[str, ...]:
         """A platform connection never changes its tenant."""
-        return ("tenant", "credential_state") if obj else ("credential_state",)
+        return ("tenant", "credential_state", "last_refusal") if obj else ("credential_state", "last_refusal")
 
     @display(description="State", label={"Active": "success", "Off": "danger"}, ordering="is_active")
     def state(self, connection: PlatformConnection) -> str:
@@ -90,6 +94,12 @@ class PlatformConnectionPages(ActionPages):
     def credential_state(self, connection: PlatformConnection) -> str:
         """Whether there is one that can be sent; never what it is."""
         return connection.credential_state
+
+    @display(description="Refused by the platform")
+    def last_refusal(self, connection: PlatformConnection) -> str:
+        """What the platform answered to its credentials last, where that was no."""
+        refusals = refusals_of(connection.credentials.all())
+        return "; ".join(f"{one.name}, {told}" for one, told in refusals.items()) or "no, as far as relays know"
 
     @action(description="Set credential", url_path="set-credential", icon="key")
     def enter_credential(self, request: HttpRequest, object_id: str) -> HttpResponse:

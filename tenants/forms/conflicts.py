@@ -12,8 +12,8 @@ from django.utils.datastructures import MultiValueDict
 from tenants.actions.changes import as_text
 
 CHANGED_MEANWHILE = (
-    "Somebody else changed this since you opened it, so nothing is stored yet. The table above shows it. The form has your"
-    " values, and theirs where you changed nothing: save it again to store what it says now."
+    "Somebody else changed this since you opened it, so nothing is stored yet. The table above shows what. The form has"
+    " your values, and theirs where you changed nothing: save it again to store what it says now."
 )
 NOT_SAID = "This form does not say what it was made from. Open the page again, and enter your changes there."
 

@@ -27,6 +27,7 @@ BACKGROUND_TASKS = (
     "say what is held",
     "sweep zones",
     "tell what is open",
+    "tell what is refused",
     "tell what was spent",
     "watch memory",
 )
