@@ -160,7 +160,8 @@ class PlatformConnection(models.Model):
             ValidationError: with the field at fault.
         """
         refuse_other_tenants(self, self.tenant_id, "throttle_policy")
-        self._refuse_what_the_platform_has_not()
+        if self.is_active:  # whatever is stored can be switched off
+            self._refuse_what_the_platform_has_not()
         if len(self.ca_certificate) > LONGEST_CERTIFICATE:
             sentence = (
                 f"The certificate is longer than {LONGEST_CERTIFICATE:,} characters. Paste the authority's alone."

@@ -132,6 +132,15 @@ def test_cxone_without_its_tenant_is_refused_with_what_to_do(pages, acme):
     assert PlatformConnection.objects.get().platform_tenant == "4711"
 
 
+def test_one_that_was_stored_before_that_was_refused_can_be_switched_off(pages, row, address):
+    PlatformConnection.objects.update(platform="cxone", region="")
+
+    pages.post(address(row), form(platform="cxone", region="", is_active="", ends="on"))
+
+    row.refresh_from_db()
+    assert not row.is_active
+
+
 def test_cxone_with_a_region_of_genesys_is_refused(pages, acme):
     values = form(tenant=acme.pk, platform="cxone", platform_tenant="4711")
 
