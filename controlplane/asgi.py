@@ -13,6 +13,7 @@ from controlplane.content_security import Send, hardened  # noqa: E402
 from controlplane.health import livez  # noqa: E402
 from controlplane.oauth.routing import oauth_endpoints  # noqa: E402
 from controlplane.oauth.signing import signing_key  # noqa: E402
+from relay.protocol.heads import decoded_path  # noqa: E402
 
 signing_key()  # without it web can't do its work: stop here, not at the first request
 _endpoints: dict[str, Any] = {"/livez": livez, **oauth_endpoints()}
@@ -24,5 +25,6 @@ async def application(
     send: Send,
 ) -> None:
     """Answer one request: OAuth's own endpoints and /livez without Django's middleware, all else with it."""
-    endpoint = _endpoints.get(scope["path"].rstrip("/"), django_application)
+    path = decoded_path(scope["raw_path"]) if scope["type"] == "http" else ""  # an encoded slash divides no segments
+    endpoint = _endpoints.get(path.rstrip("/"), django_application)
     await endpoint(scope, receive, hardened(send))

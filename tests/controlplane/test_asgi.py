@@ -45,6 +45,14 @@ def test_wrong_ways_to_ask_are_answered_by_oauths_own_rules(web, acme):
     assert {answer[1]["Cache-Control"] for answer in (wrong_secret, by_get, as_json, too_large)} == {"no-store"}
 
 
+def test_an_encoded_slash_divides_no_segments(web, acme):
+    headers, form = basic(ClientFactory.create(tenant=acme)), b"grant_type=client_credentials"
+
+    statuses = [web.ask(path, form=form, headers=headers)[0] for path in ("/oauth%2Ftoken", "/%6Fauth/token")]
+
+    assert statuses == [404, 200]
+
+
 def test_no_answers_type_is_guessed_and_none_that_is_no_page_may_load_anything(web, acme):
     headers = basic(ClientFactory.create(tenant=acme))
     answers = {
