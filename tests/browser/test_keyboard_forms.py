@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -7,7 +9,7 @@ from tests.browser.accessibility import grave_violations, tab_to
 from tests.browser.addresses import form_for, page_of
 from tests.browser.forms import field
 from tests.browser.pictures import set_theme
-from tests.tenants.factories import ChannelFactory
+from tests.tenants.factories import ChannelFactory, DraftFactory, ZoneFactory
 
 pytestmark = [
     pytest.mark.browser,
@@ -96,6 +98,33 @@ def test_cxone_without_its_tenant_says_what_to_enter(admin, keyboard, violations
     keyboard(save_button(admin), "Enter")
     expect(admin.get_by_text("Set its credential")).to_be_visible()
     assert PlatformConnection.objects.get().platform_tenant == "4711"
+
+
+def test_the_menu_opens_leads_on_and_closes(admin, keyboard, width):
+    admin.goto(form_for("tenants_tenant"))
+    if width < 1280:  # Unfold's xl
+        expect(admin.locator("#nav-sidebar a", has_text="Overview")).to_be_hidden()
+        keyboard(admin.locator("#menu-button"), "Enter")
+        expect(admin.locator("#nav-sidebar a", has_text="Overview")).to_be_visible()
+        admin.keyboard.press("Escape")
+        expect(admin.locator("#nav-sidebar a", has_text="Overview")).to_be_hidden()
+        keyboard(admin.locator("#menu-button"), "Enter")
+    keyboard(admin.locator("#nav-sidebar a", has_text="Channels"), "Enter")
+
+    expect(admin).to_have_url(re.compile("/admin/tenants/channel/$"))
+
+
+def test_a_zone_is_deleted_and_a_new_one_taken_away(admin, keyboard, acme):
+    draft = ZoneFactory.create(version=DraftFactory.create(policy__tenant=acme, number=1)).version
+    admin.goto(page_of(draft))
+    keyboard(admin.locator("a.add-row"), "Enter")
+    keyboard(admin.get_by_role("button", name="Take this new one away"), "Enter")
+    expect(admin.get_by_role("button", name="New zone")).to_have_count(0)
+    keyboard(admin.get_by_role("checkbox", name="Delete client"), "Space")
+    keyboard(admin.get_by_role("button", name="Save and continue editing"), "Enter")
+
+    expect(admin.get_by_text("was changed successfully")).to_be_visible()
+    assert not draft.zones.exists()
 
 
 def save_button(page):
