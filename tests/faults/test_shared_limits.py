@@ -5,6 +5,7 @@ import time
 from bisect import bisect_right
 from collections import Counter
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import NamedTuple
 
 import pytest
@@ -105,13 +106,18 @@ async def test_l8_four_processes_hold_one_limit_together(zone, relay_of, platfor
 async def test_twin_of_l8_processes_that_share_nothing_exceed_the_limit(relay_of, platform_of):
     port, _ = platform_of()
     relay = relay_of(processes=PROCESSES, broken="leases")
-    crowds = flooding(port, relay, tenant(port, WIDE))
-    await turns(await first_message(port) + 10 - time.monotonic())
+    low = replace(WIDE, permits=100)  # four times of which a busy machine sends, too
+    crowds = flooding(port, relay, tenant(port, low))
+    began = await first_message(port)
+    for crowd in crowds * 3:  # on a busy machine one process may accept all that come at once
+        await turns(0.2)
+        crowd.join(relay.url, 4)
+    await turns(began + 12 - time.monotonic())
 
     times = times_at(port)
     for crowd in crowds:
         await crowd.abandon()
-    assert most_in(times, 8) > WIDE.permits * (8 + LEASE_SECONDS) + WIDE.burst + 1 + ALONE
+    assert most_in(times, 8) > low.permits * (8 + LEASE_SECONDS) + low.burst + 1 + ALONE
 
 
 async def test_f1_f10_the_limit_holds_while_a_process_dies_another_stalls_and_redis_restarts_empty(
