@@ -320,6 +320,13 @@ class OperationsDoor(ClientDoor):
 
     __slots__ = ()
 
+    def shutdown(self) -> None:
+        """Answer whoever asks as this process ends: what replaces it is not here yet, or has let this one accept."""
+        with contained("handshake", self._transport.abort):
+            if self._timer is not None and not self._is_answered:
+                self._timer.cancel()
+                self._timer = self._loop.call_later(SHORT_DEADLINE_SECONDS, self._give_up)
+
     def _charge(self, client: Client) -> None:
         """Let everybody ask."""
 

@@ -110,6 +110,19 @@ async def test_the_port_for_operations_is_closed_with_the_relay(mortal_relay):
         socket.create_connection((HOST, mortal_relay.operations_port))
 
 
+async def test_f49_whoever_asks_the_port_for_operations_as_the_relay_ends_is_answered(mortal_relay):
+    client = await raw_connection(mortal_relay.operations_port)
+    client.send(LIVEZ[:10])
+    await eventually(lambda: any(type(each) is OperationsDoor for each in mortal_relay.server.server_state.connections))
+
+    mortal_relay.begin_to_stop()
+    await eventually(lambda: mortal_relay.server.operations.listener.fileno() == -1)
+    client.send(LIVEZ[10:])
+
+    assert await client.read_status() == 200
+    await drop(client.writer)
+
+
 async def test_uvicorn_is_the_one_whose_classes_were_read():
     assert f"uvicorn=={version('uvicorn')} \\" in (ROOT / "requirements.txt").read_text().splitlines()
 
