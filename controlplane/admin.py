@@ -9,6 +9,7 @@ from django.urls import reverse
 from django_celery_beat.models import PeriodicTask
 from unfold.decorators import display
 
+from controlplane.connection_trial import TriedConnectionPages
 from tenants.admin.pages import ActionPages
 from tenants.admin.rendering import moment
 from tenants.models.channels import Channel
@@ -33,7 +34,8 @@ OURS = {"tenants", "relay", "auditlog"}
 
 for model in [model for model in admin.site._registry if model._meta.app_label not in OURS]:  # noqa: SLF001 - Django has no other list
     admin.site.unregister(model)
-
+admin.site.unregister(PlatformConnection)
+admin.site.register(PlatformConnection, TriedConnectionPages)  # tenants' own page can't know the way to platforms
 
 admin.site.index_title = "Overview"
 

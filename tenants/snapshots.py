@@ -119,22 +119,30 @@ def _channel_records(tenant: Tenant, policies: dict[UUID | None, PolicySnapshot]
     active = Prefetch("platform_connection__credentials", queryset=PlatformCredential.objects.filter(is_active=True))
     channels = Channel.objects.filter(tenant=tenant).select_related("platform_connection").prefetch_related(active)
     return {
-        channel.pk: ChannelRecord(
-            id=str(channel.pk),
-            name=channel.name,
-            platform_channel=channel.effective_platform_channel,
-            scope=channel.scope,
-            platform_connection=_connection_record(channel.platform_connection, policies),
-            priority=Priority(channel.priority),
-            policies=_policy(policies, channel.throttle_policy_id),
-        )
+        channel.pk: channel_record(channel, connection_record(channel.platform_connection, policies), policies)
         for channel in channels
     }
 
 
-def _connection_record(
-    connection: PlatformConnection, policies: dict[UUID | None, PolicySnapshot]
+def channel_record(
+    channel: Channel, connection: PlatformConnectionRecord, policies: Mapping[UUID | None, PolicySnapshot]
+) -> ChannelRecord:
+    """A channel and where it leads, with what is in force of its policy."""
+    return ChannelRecord(
+        id=str(channel.pk),
+        name=channel.name,
+        platform_channel=channel.effective_platform_channel,
+        scope=channel.scope,
+        platform_connection=connection,
+        priority=Priority(channel.priority),
+        policies=_policy(policies, channel.throttle_policy_id),
+    )
+
+
+def connection_record(
+    connection: PlatformConnection, policies: Mapping[UUID | None, PolicySnapshot]
 ) -> PlatformConnectionRecord:
+    """A platform connection with those of its credentials that are switched on, and what is in force of policies."""
     return PlatformConnectionRecord(
         id=str(connection.pk),
         name=connection.name,
@@ -151,12 +159,12 @@ def _connection_record(
                 encrypted_secret=credential.encrypted_secret,
                 policies=_policy(policies, credential.throttle_policy_id),
             )
-            for credential in connection.credentials.all()
+            for credential in connection.used_credentials
         ),
         policies=_policy(policies, connection.throttle_policy_id),
     )
 
 
-def _policy(policies: dict[UUID | None, PolicySnapshot], policy_id: UUID | None) -> tuple[PolicySnapshot, ...]:
+def _policy(policies: Mapping[UUID | None, PolicySnapshot], policy_id: UUID | None) -> tuple[PolicySnapshot, ...]:
     """What is in force of one policy: nothing where there is none, or none was published yet."""
     return (policies[policy_id],) if policy_id in policies else ()

@@ -42,29 +42,48 @@ async def platform_link(
         raise Denied(credential_needed())
     names = {"platform_connection": connection.name, "credential": credential.name}
     try:
-        return await _open(tokens, channel, Source.of(connection, credential), offers)
+        return await link_with(tokens, channel, Source.of(connection, credential), offers)
     except (LinkRefused, LinkFailed) as error:
         log.warning("platform_link_failed", **names, error=str(error))
         raise Denied(denial_of_link(error, spread_seconds)) from error
     except TokenUnavailable as error:
-        if error.refusal in ISOLATING:
-            tokens.isolate(credential_id)
-        if error.refusal is Refusal.CREDENTIAL:
-            tokens.refused.refused(credential_id, str(error))
         log.warning("platform_token_unavailable", **names, error=str(error))
         raise Denied(denial_of_token(error, spread_seconds)) from error
 
 
-async def _open(tokens: PlatformTokens, channel: ChannelRecord, source: Source, offers: LinkTarget) -> Link:
-    token = await tokens.token_for(source)
+async def link_with(tokens: PlatformTokens, channel: ChannelRecord, source: Source, offers: LinkTarget) -> Link:
+    """Open a socket to the channel's platform with one credential, which it notes as refused or as working.
+
+    Raises:
+        TokenUnavailable: there is no token for it.
+        LinkRefused: the platform answered the handshake with another status than 101, also with a new token.
+        LinkFailed: the platform could not be reached, or did not answer as a WebSocket server.
+    """
+    token = await token_with(tokens, source)
     with suppress(_TokenRefused):
-        return await _open_with(token, tokens, channel, offers)
+        return await _open_with(token, tokens, channel, source, offers)
     tokens.forget(source, token)  # it may have been revoked: a new one decides
     try:
-        return await _open_with(await tokens.token_for(source), tokens, channel, offers)
+        return await _open_with(await token_with(tokens, source), tokens, channel, source, offers)
     except _TokenRefused as refused:
         tokens.isolate(source.credential_id)
         tokens.refused.refused(source.credential_id, f"{refused} to the handshake, with a new token")
+        raise
+
+
+async def token_with(tokens: PlatformTokens, source: Source) -> str:
+    """A token of one credential, which it notes as refused where that is why there is none.
+
+    Raises:
+        TokenUnavailable: there is none.
+    """
+    try:
+        return await tokens.token_for(source)
+    except TokenUnavailable as error:
+        if error.refusal in ISOLATING:
+            tokens.isolate(source.credential_id)
+        if error.refusal is Refusal.CREDENTIAL:
+            tokens.refused.refused(source.credential_id, str(error))
         raise
 
 
@@ -72,13 +91,17 @@ class _TokenRefused(LinkRefused):
     """The platform did not accept the token."""
 
 
-async def _open_with(token: str, tokens: PlatformTokens, channel: ChannelRecord, offers: LinkTarget) -> Link:
+async def _open_with(
+    token: str, tokens: PlatformTokens, channel: ChannelRecord, source: Source, offers: LinkTarget
+) -> Link:
     try:
-        return await open_link(_target(channel, offers, token), tokens.resolver)
+        link = await open_link(_target(channel, offers, token), tokens.resolver)
     except LinkRefused as error:
         if refusal_of(error.status) is Refusal.CREDENTIAL:
             raise _TokenRefused(error.status, error.headers) from error
         raise
+    tokens.refused.works(source.credential_id)
+    return link
 
 
 def _target(channel: ChannelRecord, offers: LinkTarget, token: str) -> LinkTarget:

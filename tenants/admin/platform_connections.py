@@ -49,7 +49,7 @@ class PlatformConnectionPages(ActionPages):
     list_select_related = ("tenant",)
     list_filter = ("platform", "is_active", "tenant")
     search_fields = ("name", "tenant__name", "platform_tenant")
-    actions_detail = ("enter_credential",)
+    actions_detail: tuple[str, ...] = ("enter_credential",)
     labels = {"is_active": "Active"}
     empty_hint = (
         "A platform connection is a tenant's account on Genesys Cloud CX or NICE CXone. Channels lead through it."

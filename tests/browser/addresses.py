@@ -91,5 +91,6 @@ def _questions(content: Content) -> dict[str, str]:
         "ask-publish": page_of(content.draft, "publish"),
         "ask-roll-back": page_of(content.retired, "roll-back"),
         "ask-credential": page_of(content.connection, "set-credential"),
+        "ask-test": page_of(content.connection, "test"),
         "ask-password": page_of(content.member.user, "set-password"),
     }

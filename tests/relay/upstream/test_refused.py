@@ -1,5 +1,6 @@
 import msgspec
 import pytest
+from floodgate_simulator.faults.fault import Fault
 
 from relay.protocol.denials import Denied
 from relay.store.pool import StoreUnavailable, on_loop
@@ -67,3 +68,20 @@ async def test_a_credential_that_a_platform_refuses_is_told_and_one_that_it_acce
 
     [(credential_id, refused)] = read_refusals(["bad", good.id]).items()
     assert (credential_id, refused.why) == ("bad", "the token endpoint answered 401 invalid_client")
+
+
+async def test_a_credential_that_opens_sockets_again_is_refused_no_longer_although_its_token_is_the_former_one(
+    tokens, genesys, simulator, redis, redis_on_loop
+):
+    [good] = genesys.credentials
+    channel = records.channel(genesys)
+    simulator.simulation.order(Fault(kind="status", target="handshake", status=403, count=2))
+    with pytest.raises(Denied):
+        await platform_link(tokens, channel, good.id, target(""), 0)
+    await tokens.refused.tell(redis_on_loop)
+    assert read_refusals([good.id])
+
+    (await platform_link(tokens, channel, good.id, target(""), 0)).close()
+    await tokens.refused.tell(redis_on_loop)
+
+    assert read_refusals([good.id]) == {}
