@@ -17,8 +17,8 @@ test: lint  ## all checks and tests, at most ten minutes
 	@$(BOOTSTRAP) requirements-dev.txt chromium node
 	@$(BIN)/pytest -n 2 -m "not bench and not conformance and not soak" $(ARGS)
 
-conformance:  ## the long rows of the WebSocket conformance table, and relays with faults or without a defence, a quarter of an hour
-	@$(BOOTSTRAP) requirements-dev.txt nginx haproxy
+conformance:  ## the long rows of the conformance table, relays with faults, every page by keyboard, twenty minutes
+	@$(BOOTSTRAP) requirements-dev.txt nginx haproxy chromium
 	@$(BIN)/pytest -n 4 -m conformance $(ARGS)
 
 soak:  ## faults, floods and load with real processes, about two hours, with figures; run nothing else meanwhile

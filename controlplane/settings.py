@@ -214,6 +214,7 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "controlplane.admin.with_counts",
     "STYLES": [lambda _request: static("controlplane/admin.css")],
+    "SCRIPTS": [lambda _request: static("controlplane/landmarks.js")],
     "SITE_FAVICONS": [
         {"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("controlplane/icon.svg")}
     ],

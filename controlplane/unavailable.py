@@ -5,6 +5,7 @@ from collections.abc import Callable
 import structlog
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.utils.deprecation import MiddlewareMixin
 
 from relay.store.pool import StoreUnavailable
@@ -26,4 +27,6 @@ class StoreUnavailableMiddleware(MiddlewareMixin):
             return None
         log.error("store_unavailable", path=request.path, reason=type(exception).__name__)
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS), "Cache-Control": "no-store"}
+        if request.accepts("text/html"):
+            return HttpResponse(render_to_string("503.html", {"sentence": SENTENCE}), status=503, headers=headers)
         return HttpResponse(SENTENCE, status=503, content_type="text/plain; charset=utf-8", headers=headers)

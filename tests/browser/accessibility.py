@@ -1,18 +1,18 @@
 """Asks axe which rules of accessibility an open page breaks, and moves through a page as keyboards do."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page
 
-GRAVE = ("serious", "critical")
+ALL = ("minor", "moderate", "serious", "critical")
 MOST_STOPS = 150  # more than any page has
 
 
-def grave_violations(page: Page, **options: object) -> Iterator[str]:
+def violations(page: Page, impacts: Collection[str] = ALL, **options: object) -> Iterator[str]:
     """The rules that a page breaks, with the first place where it does."""
     for violation in Axe().run(page, options={"resultTypes": ["violations"], **options}).response["violations"]:
-        if violation["impact"] in GRAVE:
+        if violation["impact"] in impacts:
             yield f"{violation['id']} at {violation['nodes'][0]['html'][:300]}"
 
 

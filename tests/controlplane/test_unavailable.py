@@ -17,9 +17,12 @@ LOG_IN = """
 import django; django.setup()
 from django.test import Client
 browser = Client(raise_request_exception=False, SERVER_NAME="localhost")
-answer = browser.post("/admin/login/", {"username": "alice", "password": "correct horse battery"})
-told = f"{answer.status_code} {answer.headers.get('Retry-After')} {answer.content.decode()[:200]}"
-print(told)  # in one piece: the log writes there too
+entered = {"username": "alice", "password": "correct horse battery"}
+for accepted in ("text/html", "application/json"):
+    answer = browser.post("/admin/login/", entered, headers={"Accept": accepted})
+    body = " ".join(answer.content.decode().split())
+    told = f"{answer.status_code} {answer['Retry-After']} {answer['Content-Type']} {body}"
+    print(told)  # in one piece: the log writes there too
 """
 
 
@@ -42,8 +45,12 @@ def test_f23_a_locked_database_is_503_with_a_time_to_come_back_and_no_stack_trac
         other.execute("BEGIN EXCLUSIVE")
         answer = python("-c", LOG_IN)
 
-    assert "503 5 A store that this page needs does not answer." in answer
-    assert "Traceback" not in answer.splitlines()[-1]
+    page, plain = (line for line in answer.splitlines() if line.startswith("503 5 "))
+    assert page.startswith("503 5 text/html; charset=utf-8 <!DOCTYPE html>")
+    assert "/static/controlplane/error.css" in page
+    assert "A store that this page needs does not answer. Nothing was changed." in page
+    assert plain.startswith("503 5 text/plain; charset=utf-8 A store that this page needs does not answer.")
+    assert "Traceback" not in page + plain
 
 
 def test_the_rules_of_the_database_hold_on_sqlite_too(python, tmp_path):
