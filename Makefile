@@ -18,7 +18,7 @@ test: lint  ## all checks and tests, at most ten minutes
 	@$(BIN)/pytest -n 2 -m "not bench and not conformance and not soak" $(ARGS)
 
 conformance:  ## the long rows of the conformance table, relays with faults, every page by keyboard, twenty minutes
-	@$(BOOTSTRAP) requirements-dev.txt nginx haproxy chromium
+	@$(BOOTSTRAP) requirements-dev.txt nginx haproxy chromium node javac curl
 	@$(BIN)/pytest -n 4 -m conformance $(ARGS)
 
 soak:  ## faults, floods and load with real processes, about two hours, with figures; run nothing else meanwhile

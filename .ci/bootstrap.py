@@ -24,7 +24,14 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 SOURCES = ("sdk/simulator/src",)  # packages of our own, used from where they lie: no network, no copy
 CONTAINED = {"requirements-dev.txt": ("requirements.txt",)}  # what else is installed by installing it
-DEBIAN_PACKAGES = {"chromium": "chromium", "haproxy": "haproxy", "nginx": "nginx", "node": "nodejs"}
+DEBIAN_PACKAGES = {
+    "chromium": "chromium",
+    "curl": "curl",
+    "haproxy": "haproxy",
+    "javac": "default-jdk-headless",
+    "nginx": "nginx",
+    "node": "nodejs",
+}
 
 
 def main(requirements: str, programs: list[str]) -> None:
