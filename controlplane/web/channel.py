@@ -10,12 +10,22 @@ from collections.abc import Callable
 from daphne.http_protocol import WebRequest
 from twisted.internet.interfaces import IAddress, IDelayedCall, IHalfCloseableProtocol
 from twisted.python.failure import Failure
-from twisted.web.http import Headers, HTTPChannel, HTTPFactory, Request
+from twisted.web.http import HTTPChannel, HTTPFactory, Request
 from zope.interface import implementer
 
 from controlplane.content_security import BARE
-from relay.protocol.denials import Denial, head_refused
-from relay.protocol.heads import GIVEN_ONCE, Head, HeadInvalid, in_origin_form, written_answer
+from relay.protocol.denials import Denial, body_malformed, handshake_too_slow, head_refused
+from relay.protocol.heads import (
+    LARGEST_HEAD_BYTES,
+    Head,
+    HeadInvalid,
+    HeadReader,
+    in_origin_form,
+    parsed_request,
+    refuse_ambiguous,
+    written_answer,
+    written_request,
+)
 
 HEAD_SECONDS = 5.0  # for the whole of it
 BODY_SECONDS = 15.0  # for the whole of it
@@ -24,25 +34,26 @@ LARGEST_BODY_BYTES = 256 * 1024  # as it comes, chunk sizes included
 LINGER_SECONDS = 2.0  # a client that is refused has that long to read why
 LINGER_BYTES = 1024 * 1024
 MOST_CONNECTIONS = 2_048
-MOST_HEADERS = 128
-SINGLE_HEADERS = (*GIVEN_ONCE, b"host")
 TOO_LARGE = Denial(413, "body_too_large", f"The body is larger than {LARGEST_BODY_BYTES:,} bytes.")
-TOO_SLOW = Denial(408, "request_timeout", "The request did not come in time. Send it again.")
-MALFORMED = head_refused(400, "its head or its body is malformed")
 NO_WEBSOCKET = Denial(404, "no_websocket", "No WebSocket is opened here. The relay opens them.")
 
 
 @implementer(IHalfCloseableProtocol)
 class WebChannel(HTTPChannel):
-    """One client's connection: refuses what is too slow, too large or ambiguous before it is kept."""
+    """One client's connection: refuses what is too slow, too large or ambiguous before it is kept.
 
-    maxHeaders = MOST_HEADERS
+    A head is read as the relay reads it, and given to Twisted once nothing is wrong with it: the same answers at both.
+    """
+
+    MAX_LENGTH = totalHeadersSize = LARGEST_HEAD_BYTES + 4
     factory: "WebFactory"
 
     def __init__(self) -> None:
         """Begin with nothing received."""
         super().__init__()
+        self._reader = HeadReader()
         self._deadline: IDelayedCall | None = None
+        self._patience_seconds = HEAD_SECONDS
         self._body_bytes: int | None = None  # of a body that comes in chunks
         self._is_refused = self._is_answering = self._has_ended = False  # ended: the client sends no more
         self._passed_over_bytes = 0
@@ -72,44 +83,40 @@ class WebChannel(HTTPChannel):
         """Take in a part of a request, or pass over what comes behind a refusal."""
         if self._is_refused:
             self._pass_over(data)
-            return
+        elif self._is_answering or not self.line_mode:
+            super().dataReceived(data)  # of a body, or of a further request, which Twisted keeps
+        else:
+            self._read_head(data)
+
+    def _read_head(self, data: bytes) -> None:
         if self._deadline is None and self.factory.is_waiting(self):
             self._begin(HEAD_SECONDS)
-        super().dataReceived(data)
-
-    def lineReceived(self, line: bytes) -> None:
-        """Take in a line of a head, unless the request was refused for an earlier one."""
-        if not self._is_refused:
-            super().lineReceived(line)
+        try:
+            complete = self._reader.feed(data)
+            if complete is None:
+                return
+            head = _understood(complete[0])
+        except HeadInvalid as error:
+            self._refuse(head_refused(error.status, str(error)))
+            return
+        self._reader = HeadReader()
+        method, target, version = head.first
+        super().dataReceived(written_request(method, target, head.headers, version))
+        if complete[1]:
+            self.dataReceived(complete[1])
 
     def allHeadersReceived(self) -> None:
         """Refuse what must not be read, before any of its body is kept."""
         headers = self.requests[-1].requestHeaders
         self._begin(BODY_SECONDS)
         self.factory.busy(self)
-        repeated = [name.decode() for name in SINGLE_HEADERS if len(headers.getRawHeaders(name, [])) > 1]
-        if repeated:
-            self._refuse(head_refused(400, f"there are several {repeated[0]} headers, and only one may be"))
-        elif headers.hasHeader(b"upgrade") and b"websocket" in headers.getRawHeaders(b"upgrade")[0].lower():
+        if b"websocket" in headers.getRawHeaders(b"upgrade", [b""])[0].lower():
             self._refuse(NO_WEBSOCKET)
         elif self.length is not None and self.length > LARGEST_BODY_BYTES:
             self._refuse(TOO_LARGE)
         else:
             self._body_bytes = 0 if self.length is None else None
-            try:
-                self._name_path_and_host(headers)
-            except HeadInvalid as error:
-                self._refuse(head_refused(error.status, str(error)))
-                return
             super().allHeadersReceived()
-
-    def _name_path_and_host(self, headers: Headers) -> None:
-        """Take the host of a target that names one for Host's (RFC 9112, section 3.2.2): Twisted would look for it."""
-        asked = Head((self._command, self._path, self._version), [])
-        told = in_origin_form(asked)
-        self._path = told.first[1]
-        for name, value in told.headers:
-            headers.setRawHeaders(name, [value])
 
     def rawDataReceived(self, data: bytes) -> None:
         """Take in a part of a body; of one in chunks nobody knows the length before."""
@@ -148,14 +155,14 @@ class WebChannel(HTTPChannel):
     def _respondToBadRequestAndDisconnect(self) -> None:
         """Say what Twisted can't read as all other refusals are said; its own answer is a bare status line."""
         if not self._is_refused:
-            self._refuse(MALFORMED)
+            self._refuse(body_malformed())
 
     def _too_slow(self) -> None:
         self._deadline = None
         if self.transport.disconnecting:
             self.transport.abortConnection()
         else:
-            self._refuse(TOO_SLOW)
+            self._refuse(handshake_too_slow(self._patience_seconds))
 
     def _refuse(self, denial: Denial) -> None:
         """Answer, and end the socket once the client has read it: closed over unread bytes, it would be reset."""
@@ -175,7 +182,14 @@ class WebChannel(HTTPChannel):
         """Have one deadline, in place of the one before."""
         if self._deadline is not None:
             self._deadline.cancel()
+        self._patience_seconds = seconds or 0
         self._deadline = None if seconds is None else self.callLater(seconds, then or self._too_slow)
+
+
+def _understood(head: bytes) -> Head:
+    request = parsed_request(head)
+    refuse_ambiguous(request)
+    return in_origin_form(request)
 
 
 class WebFactory(HTTPFactory):

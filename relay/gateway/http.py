@@ -34,14 +34,14 @@ async def http_door(scope: Scope, receive: Receive, send: Send) -> None:
     path, is_read = decoded_path(scope["raw_path"]).rstrip("/"), scope["method"] in READING
     if path == TOKEN_PATH:
         await _forward_token_request(scope["state"]["worker"], scope, receive, send)
+    elif path != "/livez" and not path.startswith(WEBSOCKET_PATHS):
+        await answer_detail(send, 404, "The relay answers WebSocket paths, /oauth/token and /livez.")
     elif not is_read:
         await answer_detail(send, 405, "Only GET is answered here.", [(b"allow", b"GET, HEAD")])
     elif path == "/livez":
         await answer(send, 200, JSON, b'{"status": "ok"}')
-    elif path.startswith(WEBSOCKET_PATHS):
-        await refuse_request(send, upgrade_required())
     else:
-        await answer_detail(send, 404, "The relay answers WebSocket paths, /oauth/token and /livez.")
+        await refuse_request(send, upgrade_required())
 
 
 async def _forward_token_request(worker: Worker, scope: Scope, receive: Receive, send: Send) -> None:

@@ -8,6 +8,10 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.utils import is_ssl
 
+from relay.protocol.denials import body_malformed
+from relay.protocol.handshake import refusal
+from relay.splicing.session import LINGER_SECONDS
+
 ANSWER_SECONDS = 30.0  # from a request's head until its answer is on its way; then the client is cut off
 MOST_REQUESTS = 100  # on one connection; the last answer says that it ends
 CLOSE = (b"connection", b"close")
@@ -22,7 +26,7 @@ class RequestProtocol(H11Protocol):
     answers would else have the relay keep all of these.
     """
 
-    _is_answered = _has_ended = False
+    _is_answered = _has_ended = _is_refused = False
 
     def answers(self, requests: int, reopen: Callable[[bytes], None]) -> None:
         """Answer the connection's request number ``requests``; then call ``reopen`` with what came behind it."""
@@ -46,9 +50,30 @@ class RequestProtocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take the request in; the last one's answer says that the connection ends."""
+        if self._is_refused:
+            return
         super().data_received(data)
         if self.cycle is not None and self._requests >= MOST_REQUESTS:
             self.cycle.default_headers = [*self.server_state.default_headers, CLOSE]
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - Uvicorn's, which is plain text
+        """Say what h11 can't read as all refusals are said. Closed at once, it would be reset."""
+        self._is_refused = True
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            if self.cycle.response_started:
+                self.transport.close()
+                return
+        denial = body_malformed()
+        headers = [*self.server_state.default_headers, *denial.all_headers()]
+        self.transport.write(refusal(denial.status, headers, denial.body()))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+            self._deadline.cancel()
+            self._deadline = self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+        else:
+            self.transport.close()
 
     def resume_writing(self) -> None:
         """Go on, as all that was written is on its way."""

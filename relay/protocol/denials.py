@@ -105,6 +105,11 @@ def head_refused(status: int, why: str) -> Denial:
     return Denial(status, "request_invalid", f"This is no request that can be answered: {why}.")
 
 
+def body_malformed() -> Denial:
+    """400 for a body whose chunks are none."""
+    return head_refused(400, "its body is malformed")
+
+
 def handshake_too_slow(deadline_seconds: float) -> Denial:
     """408 for a client that has not sent its request in time."""
     return Denial(408, "request_timeout", f"The request was not complete within {deadline_seconds:g} s. Send it again.")

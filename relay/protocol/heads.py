@@ -21,7 +21,8 @@ EMPTY_LINES = re.compile(rb"(?:\r\n)*")
 HEADER_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 CHUNKED, CONTENT_LENGTH, TRANSFER_ENCODING = b"chunked", b"content-length", b"transfer-encoding"
 GIVEN_ONCE = (CONTENT_LENGTH, TRANSFER_ENCODING, b"content-type", b"authorization")  # and Host: see refuse_ambiguous
-LENGTH = re.compile(rb"[0-9]{1,15}")
+LENGTH = re.compile(rb"[0-9]{1,19}")
+HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]{0,5})?")
 CONTROL_CHARACTER = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 Headers = list[tuple[bytes, bytes]]  # names in small letters, in the order in which they came
 
@@ -90,7 +91,7 @@ class HeadReader:
         received = self._received + data if self._received else data
         received = self._received = _without_empty_lines(received)
         if received not in (b"", b"\r") and not b"A" <= received[:1] <= b"Z":
-            raise HeadInvalid("it does not begin as HTTP does; perhaps this is TLS, sent to a port without it")
+            raise HeadInvalid(_no_method(received[:1]))
         end = received.find(HEAD_END, self._searched_bytes)
         self._searched_bytes = max(0, len(received) - len(HEAD_END) + 1)
         known_end = end if end >= 0 else len(received)
@@ -114,9 +115,11 @@ def in_origin_form(request: Head) -> Head:
     """The request with a target that begins with its path: one that names a host is for that (RFC 9112, section 3.2.2).
 
     Raises:
-        HeadInvalid: the target is neither.
+        HeadInvalid: the target is neither, or a tunnel is asked for.
     """
     method, target, version = request.first
+    if method == b"CONNECT":
+        raise HeadInvalid("CONNECT asks for a tunnel, and none leads on from here")
     if target.startswith(b"/"):
         return request
     absolute = ABSOLUTE_TARGET.fullmatch(target)
@@ -135,14 +138,20 @@ def decoded_path(path: bytes) -> str:
 def refuse_ambiguous(request: Head) -> None:
     """Refuse a request that two readers could understand differently (RFC 9112, sections 3.2, 6.1 and 6.3).
 
-    Whether Host is missing is for others to judge: a health check in HTTP/1.0 has none.
+    Host may be missing in HTTP/1.0 alone: health checks leave it out.
 
     Raises:
-        HeadInvalid: its length is told twice or in no known way, or a header that must be single is repeated.
+        HeadInvalid: its length is told twice or in no known way, a header that must be single is repeated, or Host is
+            missing or can be no host.
     """
     for name in (*GIVEN_ONCE, b"host"):
         if len(request.values(name)) > 1:
             raise HeadInvalid(f"there are several {name.decode()} headers, and only one may be")
+    hosts = request.values(b"host")
+    if not hosts and request.first[2] == b"1.1":
+        raise HeadInvalid("Host is missing, and HTTP/1.1 asks for it")
+    if hosts and HOST.fullmatch(hosts[0]) is None:
+        raise HeadInvalid("Host is no name or address with a port")
     lengths, codings = request.values(CONTENT_LENGTH), request.values(TRANSFER_ENCODING)
     if lengths and codings:
         raise HeadInvalid("Content-Length and Transfer-Encoding contradict each other")
@@ -161,14 +170,22 @@ def parsed_answer(head: bytes) -> Head:
     return _parsed(head, STATUS_LINE, "the status line is not HTTP/1.1 <status> <reason>, nor HTTP/1.0")
 
 
-def written_request(method: bytes, target: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+def written_request(
+    method: bytes, target: bytes, headers: Iterable[tuple[bytes, bytes]], version: bytes = b"1.1"
+) -> bytes:
     """Write the head of a request."""
-    return _written(b"%s %s HTTP/1.1" % (method, target), headers)
+    return _written(b"%s %s HTTP/%s" % (method, target, version), headers)
 
 
 def written_answer(status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes = b"") -> bytes:
     """Write an answer."""
     return _written(f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode(), headers) + body
+
+
+def _no_method(first: bytes) -> str:
+    if first.isalpha():
+        return "its method does not begin with a capital letter, as all methods do"
+    return "it does not begin as HTTP does; perhaps this is TLS, sent to a port without it"
 
 
 def _without_empty_lines(received: bytes) -> bytes:

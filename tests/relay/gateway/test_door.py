@@ -88,7 +88,7 @@ WRONG_UPGRADES = {
     "no_key": (ECHO.replace(b"Sec-WebSocket-Key", b"X-Key"), 400, "handshake_invalid"),
     "short_key": (ECHO.replace(b"A" * 22 + b"==", b"AAAA"), 400, "handshake_invalid"),
     "two_hosts": (ECHO.replace(b"Host: relay\r\n", b"Host: relay\r\nHost: other\r\n"), 400, "request_invalid"),
-    "no_host": (ECHO.replace(b"Host: relay\r\n", b""), 400, "handshake_invalid"),
+    "no_host": (ECHO.replace(b"Host: relay\r\n", b""), 400, "request_invalid"),
     "a_body": (upgrade_request("/v2/websocket/echo", "Content-Length: 2\r\n"), 400, "handshake_invalid"),
     "http_1.0": (ECHO.replace(b"HTTP/1.1", b"HTTP/1.0"), 400, "handshake_invalid"),
     "post": (ECHO.replace(b"GET", b"POST"), 405, "method_not_allowed"),

@@ -93,10 +93,11 @@ async def test_head_is_answered_without_a_body(ask):
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/admin/", "/livez/deeper", "/oauth", "/oauth/token/more", "/metrics", "/readyz"]
+    "path", ["/", "/admin/", "/livez/deeper", "/oauth", "/oauth/token/more", "/metrics", "/readyz", "//oauth/token"]
 )
-async def test_any_other_path_is_answered_404_with_what_there_is_and_without_a_name(ask, path):
-    status, _, body = await ask(path)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_any_other_path_is_answered_404_with_what_there_is_and_without_a_name(ask, path, method):
+    status, _, body = await ask(path, method)
 
     assert status == 404
     assert json.loads(body) == {"detail": "The relay answers WebSocket paths, /oauth/token and /livez."}
@@ -269,6 +270,47 @@ TOKEN_REQUESTS = [
     ("POST", POSTED, f"{GRANT}&client_id={{client}}"),
     ("POST", f"{POSTED}\r\nOrigin: https://pages.example", GRANT),
 ]
+GIVEN_LENGTH = f"Content-Length: {len(GRANT)}"
+LOGGED_IN = f"Host: localhost\r\nAuthorization: {BASIC}\r\n{POSTED}"
+POST = "POST /oauth/token HTTP/1.1\r\n"
+OTHERWISE = [  # whole requests, of which HTTP itself makes something else than the plain ones above
+    f"{POST}Authorization: {BASIC}\r\n{POSTED}\r\n{GIVEN_LENGTH}\r\n\r\n{GRANT}",  # no Host
+    f"POST /oauth/token HTTP/1.0\r\nAuthorization: {BASIC}\r\n{POSTED}\r\n{GIVEN_LENGTH}\r\n\r\n{GRANT}",
+    f"{POST}Host: a b\r\n{POSTED}\r\n{GIVEN_LENGTH}\r\n\r\n{GRANT}",
+    f"{POST}{LOGGED_IN}\r\nX-Folded: a\r\n b\r\n{GIVEN_LENGTH}\r\n\r\n{GRANT}",
+    f"{POST}Host: localhost\r\nAuthorization: Basic\r\n {{right}}\r\n{POSTED}\r\n{GIVEN_LENGTH}\r\n\r\n{GRANT}",
+    f"{POST}{LOGGED_IN}\r\nno colon\r\n{GIVEN_LENGTH}\r\n\r\n{GRANT}",
+    f"{POST}{LOGGED_IN}\r\nX-Space : a\r\n{GIVEN_LENGTH}\r\n\r\n{GRANT}",
+    f"{POST}{LOGGED_IN}\r\nX-Nul: a\0b\r\n{GIVEN_LENGTH}\r\n\r\n{GRANT}",
+    f"{POST}{LOGGED_IN}\r\nExpect: gold\r\n{GIVEN_LENGTH}\r\n\r\n{GRANT}",
+    f"{POST}{LOGGED_IN}\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n0\r\n\r\n",
+    f"{POST}{LOGGED_IN}\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcde\r\n0\r\n\r\n",
+    f"{POST}{LOGGED_IN}\r\nTransfer-Encoding: chunked\r\n\r\n1d;a=b\r\n{GRANT}\r\n0\r\nX-Trailer: a\r\n\r\n",
+    f"{POST}{LOGGED_IN}\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    f"POST /oauth/token HTTP/1.0\r\n{LOGGED_IN}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    *(
+        f"{POST}{LOGGED_IN}\r\nContent-Length: {length}\r\n\r\n{GRANT}"
+        for length in ("-1", "+29", "29, 29", "0x1d", "", "9" * 20)
+    ),
+    f"CONNECT /oauth/token HTTP/1.1\r\n{LOGGED_IN}\r\n\r\n",
+    "CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    f"post /oauth/token HTTP/1.1\r\n{LOGGED_IN}\r\n{GIVEN_LENGTH}\r\n\r\n{GRANT}",
+    f"PROPFIND /oauth/token HTTP/1.1\r\n{LOGGED_IN}\r\n{GIVEN_LENGTH}\r\n\r\n{GRANT}",
+    *(
+        f"POST /oauth/token HTTP/{version}\r\n{LOGGED_IN}\r\n{GIVEN_LENGTH}\r\n\r\n{GRANT}"
+        for version in ("1.2", "2.0")
+    ),
+    "POST /oauth/token\r\n\r\n",
+    f"\r\n\r\n{POST}{LOGGED_IN}\r\n{GIVEN_LENGTH}\r\n\r\n{GRANT}",
+    f"POST http://localhost/oauth/token HTTP/1.1\r\n{LOGGED_IN}\r\n{GIVEN_LENGTH}\r\n\r\n{GRANT}",
+    f"POST /oauth/token?{'a' * 9_000} HTTP/1.1\r\n{LOGGED_IN}\r\n{GIVEN_LENGTH}\r\n\r\n{GRANT}",
+    f"{POST}{LOGGED_IN}\r\n{'X-Many: a' + chr(13) + chr(10)}{GIVEN_LENGTH}\r\n\r\n{GRANT}",
+    f"{POST}{LOGGED_IN}\r\n" + "X-Many: a\r\n" * 130 + f"{GIVEN_LENGTH}\r\n\r\n{GRANT}",
+    f"{POST}{LOGGED_IN}\r\nX-Long: {'a' * 30_000}\r\n{GIVEN_LENGTH}\r\n\r\n{GRANT}",
+    f"{POST}{LOGGED_IN}\r\nX-Long: {'a' * 70_000}\r\n{GIVEN_LENGTH}\r\n\r\n{GRANT}",
+    f"{POST}{LOGGED_IN}\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n{GIVEN_LENGTH}\r\n\r\n{GRANT}",
+]
 COMPARED = ("content-type", "allow", "www-authenticate", "retry-after", "cache-control", "pragma", "connection")
 
 
@@ -291,18 +333,22 @@ def real_web(known, test_database, redis_url, settings):
 
 async def test_every_token_request_is_answered_by_relay_and_web_alike(relay, real_web, known):
     differing, statuses = [], set()
-    for method, headers, form in TOKEN_REQUESTS:
-        body = form.format(**known).encode()
-        head = f"{method} /oauth/token HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
-        request = f"{head}{headers.format(**known)}\r\n\r\n".encode() + body
-
+    for method, request in [*plain_requests(known), *(("POST", each.format(**known).encode()) for each in OTHERWISE)]:
         answers = [await answer_at(port, request, method) for port in (relay.port, real_web.port)]
 
         statuses.add(answers[0][0])
         if answers[0] != answers[1]:
             differing.append((request[:300], *answers))
     assert not differing
-    assert statuses == {"200", "400", "401", "405", "413"}
+    assert statuses == {"200", "400", "401", "405", "413", "414", "431"}
+
+
+def plain_requests(known):
+    """The requests of the table, each with its method."""
+    for method, headers, form in TOKEN_REQUESTS:
+        body = form.format(**known).encode()
+        head = f"{method} /oauth/token HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
+        yield method, f"{head}{headers.format(**known)}\r\n\r\n".encode() + body
 
 
 async def answer_at(port, request, method):
@@ -314,5 +360,8 @@ async def answer_at(port, request, method):
     length = 0 if method == "HEAD" else int(headers.get("content-length", 0))
     body = await caller.reader.readexactly(length)
     await drop(caller.writer)
-    told = {name: headers[name] for name in COMPARED if name in headers}
+    counting = (
+        COMPARED[:-1] if b" HTTP/1.0\r\n" in request else COMPARED
+    )  # where both close, whether they say so or not
+    told = {name: headers[name] for name in counting if name in headers}
     return head[0].split(" ")[1], told, re.sub(rb'"access_token":"[^"]+"', b"", body)

@@ -40,10 +40,14 @@ class TestReading:
         assert reader.feed(stream[at:]) == (GET[:-2], b"")
         assert reader.received == stream
 
-    @pytest.mark.parametrize("first", [b"\x16\x03\x01", b"\n", b"get", b"\0", b" GET"])
+    @pytest.mark.parametrize("first", [b"\x16\x03\x01", b"\n", b"\0", b" GET"])
     def test_what_does_not_begin_as_http_does_is_refused_by_its_first_byte(self, first):
         with pytest.raises(HeadInvalid, match="TLS"):
             HeadReader().feed(first[:1])
+
+    def test_a_method_in_small_letters_is_told_so(self):
+        with pytest.raises(HeadInvalid, match="capital letter"):
+            HeadReader().feed(b"g")
 
     @pytest.mark.parametrize("lines", [1, 2, 30_000])
     def test_empty_lines_before_it_are_passed_over(self, lines):
@@ -194,7 +198,7 @@ class TestAmbiguity:
             b"Content-Length: 3, 3\r\n",
             b"Content-Length: +3\r\n",
             b"Content-Length:\r\n",
-            b"Content-Length: 1111111111111111\r\n",
+            b"Content-Length: 11111111111111111111\r\n",
             b"Transfer-Encoding: gzip\r\n",
             b"Transfer-Encoding: chunked, chunked\r\n",
             b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
@@ -206,6 +210,26 @@ class TestAmbiguity:
     def test_a_request_that_can_be_understood_in_two_ways_is_refused(self, headers):
         with pytest.raises(HeadInvalid):
             refuse_ambiguous(parsed_request(GET + headers.rstrip()))
+
+    @pytest.mark.parametrize("host", [b"a b", b"a/b", b"a,b:1:2", b"[::1", b"[::g]", b"a:b", b"\xc3\xa9", b"me@relay"])
+    def test_a_host_that_can_be_none_is_refused(self, host):
+        with pytest.raises(HeadInvalid, match="Host"):
+            refuse_ambiguous(parsed_request(b"GET / HTTP/1.1\r\nHost: " + host))
+
+    @pytest.mark.parametrize(
+        "host", [b"", b"relay", b"relay:8001", b"[fd00::5]:8331", b"[::]", b"a_b.example.", b"relay:"]
+    )
+    def test_any_other_host_passes(self, host):
+        refuse_ambiguous(parsed_request(b"GET / HTTP/1.1\r\nHost: " + host))
+
+    def test_host_may_be_missing_in_http_1_0_alone(self):
+        refuse_ambiguous(parsed_request(b"GET / HTTP/1.0"))
+        with pytest.raises(HeadInvalid, match="Host is missing"):
+            refuse_ambiguous(parsed_request(b"GET / HTTP/1.1"))
+
+    def test_no_tunnel_is_made(self):
+        with pytest.raises(HeadInvalid, match="tunnel"):
+            in_origin_form(parsed_request(b"CONNECT /oauth/token HTTP/1.1"))
 
     def test_chunks_in_http_1_0_are_refused(self):
         with pytest.raises(HeadInvalid):

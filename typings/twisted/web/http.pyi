@@ -12,14 +12,11 @@ class Request:
     requestHeaders: Headers
 
 class HTTPChannel:
-    maxHeaders: int
+    line_mode: int
     length: int | None
     persistent: bool
     requests: list[Request]
     transport: ITCPTransport
-    _command: bytes
-    _path: bytes
-    _version: bytes
     requestFactory: type[Request]
     site: HTTPFactory
     factory: HTTPFactory
@@ -29,7 +26,6 @@ class HTTPChannel:
     def connectionMade(self) -> None: ...
     def connectionLost(self, reason: Failure) -> None: ...
     def dataReceived(self, data: bytes) -> None: ...
-    def lineReceived(self, line: bytes) -> None: ...
     def rawDataReceived(self, data: bytes) -> None: ...
     def allHeadersReceived(self) -> None: ...
     def allContentReceived(self) -> None: ...
