@@ -26,6 +26,7 @@ from tests.documentation.samples import sample
 from tests.relay.running import free_range
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+HELD_BACK = 300  # messages at once, where a hundred a second go on
 README, CONNECT, REVOKE = "README.md", "docs/how-to/connect-an-integration.md", "docs/how-to/revoke-a-client.md"
 NOBODY = "http://127.0.0.1:9"  # a proxy that nobody is
 TUTORIAL = "docs/tutorial/first-steps.md"
@@ -94,13 +95,6 @@ def test_the_tutorial_says_what_happens(busy_demo, tmp_path):
     assert stats["by_channel"]["crm"]["messages"] <= most_by_now(stats, "crm")
 
 
-@pytest.mark.parametrize("words", ["python connect", "javascript connect"])
-def test_the_how_to_shows_programs_that_get_a_message_through(words, visitor):
-    visitor.log_in(sample(CONNECT, "sh token"))
-
-    assert visitor.first_line_of(words, sample(CONNECT, words)) == '{"type":"ack","id":1}'
-
-
 @pytest.mark.parametrize(("words", "name"), [("python", "hello.py"), ("javascript", "hello.mjs")])
 def test_the_programs_of_the_readme_get_a_message_through_as_they_are(words, name, busy_demo, visitor, tmp_path):
     visitor.variables = {"HTTP_PROXY": NOBODY, "http_proxy": NOBODY, "ALL_PROXY": NOBODY}
@@ -113,20 +107,47 @@ def test_the_programs_of_the_readme_get_a_message_through_as_they_are(words, nam
     assert told == '{"type":"ack","id":1}\n'
 
 
-def test_the_program_of_the_how_to_sends_all_it_has_and_ends(visitor):
-    ended = visitor.outcome_of("python connect", sample(CONNECT, "python connect"))
+@pytest.mark.parametrize("words", ["python connect", "javascript connect"])
+def test_the_programs_of_the_how_to_find_the_demos_client_by_its_lines(words, busy_demo, visitor, tmp_path):
+    visitor.variables = {"NO_PROXY": "*"}
+    (tmp_path / ".venv").symlink_to(PROJECT / ".venv")
+    (tmp_path / ".demo").symlink_to(busy_demo.directory)
+    program = visitor.written_as_told(words, sample(CONNECT, words))
 
-    assert ended.stdout.splitlines() == [f'{{"type":"ack","id":{number}}}' for number in (1, 2, 3)]
+    told = visitor.told_by(sample(CONNECT, "sh variables") + program)
+
+    assert told.splitlines() == [f'{{"type":"ack","id":{number}}}' for number in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("words", "few", "many"),
+    [
+        ("python connect", "range(1, 4)", f"range(1, {HELD_BACK + 1})"),
+        ("javascript connect", "[1, 2, 3]", f"Array.from({{ length: {HELD_BACK} }}, (_, place) => place + 1)"),
+    ],
+)
+def test_the_programs_of_the_how_to_lose_nothing_while_they_are_held_back(words, few, many, visitor):
+    ended = visitor.outcome_of(words, sample(CONNECT, words).replace(few, many))
+
+    assert ended.stdout.splitlines() == [f'{{"type":"ack","id":{number}}}' for number in range(1, HELD_BACK + 1)]
+    assert ended.returncode == 0
 
 
 @pytest.mark.parametrize("words", ["python connect", "javascript connect"])
-def test_the_programs_of_the_how_to_stop_when_their_secret_is_wrong(words, visitor):
-    visitor.variables["CLIENT_SECRET"] = "wrong"
+@pytest.mark.parametrize(
+    ("variable", "told"),
+    [
+        ("CLIENT_SECRET", "efused with 401: Unknown client, wrong secret, or no longer allowed."),
+        ("SOCKET_URL", 'efused with 403: Client "crm-sync" may not use channel "orders".'),
+    ],
+)
+def test_the_programs_of_the_how_to_stop_and_say_what_is_wrong(words, variable, told, visitor):
+    visitor.variables[variable] = visitor.variables[variable].removesuffix("crm") + "orders"
 
     ended = visitor.outcome_of(words, sample(CONNECT, words))
 
-    assert "401" in ended.stderr
-    assert ended.stdout == ""
+    assert told in ended.stderr
+    assert (ended.stdout, ended.returncode) == ("", 1)
 
 
 def test_a_program_ends_its_own_token_as_the_how_to_shows(visitor):

@@ -51,15 +51,6 @@ class Visitor:
         """What a script of the shell prints; it must succeed."""
         return self._run(["sh", "-ec", self._here(script)], check=True).stdout
 
-    def first_line_of(self, words: str, code: str) -> str:
-        """The first line that a program prints; then it is ended."""
-        with subprocess.Popen(
-            self._written(words, code), cwd=self._folder, env=self._environment, stdout=subprocess.PIPE, text=True
-        ) as program:
-            line = program.stdout.readline() if program.stdout else ""
-            program.kill()
-        return line.strip()
-
     def outcome_of(self, words: str, code: str) -> "subprocess.CompletedProcess[str]":
         """What a program says until it ends by itself."""
         return self._run(self._written(words, code))
@@ -78,6 +69,10 @@ class Visitor:
             check=check,
             timeout=PATIENCE_SECONDS,
         )
+
+    def written_as_told(self, words: str, code: str) -> str:
+        """Save a program; gives the line of the shell that runs it."""
+        return " ".join(self._written(words, code))
 
     def _written(self, words: str, code: str) -> list[str]:
         program, name = PROGRAMS[words.partition(" ")[0]]
