@@ -26,6 +26,7 @@ class Row:
     tenant: str
     platform: str
     pace: str
+    has_traffic: bool
     floods: bool
     limit: Limit
     offered: int
@@ -77,6 +78,7 @@ class ClientFigures:
             tenant=self.client.tenant,
             platform=self.client.platform,
             pace=self.part.pace.words if has_traffic else "-",
+            has_traffic=has_traffic,
             floods=self.part.floods,
             limit=self.limit,
             offered=offered,

@@ -40,7 +40,7 @@ def refuse_taken_ports(demonstration: Demonstration) -> None:
             raise CannotStart(f"{demonstration.workers} ports for operations end at {port}. Choose a lower {option}.")
         if not _is_free(port):
             sentence = f"Port {port} is in use. End what listens there, perhaps another demo, or choose another port:"
-            raise CannotStart(f"{sentence} .venv/bin/python manage.py demo {option} NUMBER")
+            raise CannotStart(f'{sentence} make demo ARGS="{option} NUMBER"')
 
 
 def store(demonstration: Demonstration, port: int) -> Program:

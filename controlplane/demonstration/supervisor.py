@@ -16,7 +16,7 @@ from controlplane.demonstration.figures import Figures
 from controlplane.demonstration.processes import Crew, ProgramEnded
 from controlplane.demonstration.seed import PLATFORM_CREDENTIALS, platform_credential
 from controlplane.demonstration.show import Gatherer, answers, show
-from controlplane.demonstration.table import log_in_line, welcome
+from controlplane.demonstration.table import log_in_line, takes_more, welcome
 from relay.tasks import roll_up_telemetry
 
 ENDED, FAILED, CANNOT_START = 0, 1, 2
@@ -49,6 +49,8 @@ async def run(demonstration: Demonstration, console: Console, *, has_traffic: bo
         life.cancel()
         stop.cancel()
         await asyncio.gather(life, stop, return_exceptions=True)
+        if stopped.is_set() and takes_more(console):
+            console.print("Ending all programs.")
         await crew.end(ENDED_FIRST)
         await asyncio.to_thread(roll_up_telemetry)  # Valkey forgets the last counts, which would be marked as a gap
         await crew.end(ENDED_LAST)

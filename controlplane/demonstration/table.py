@@ -56,10 +56,9 @@ def welcome(credentials: Credentials, credentials_file: Path, log_directory: Pat
 Floodgate is up.
 
   Admin      {credentials.admin_url}   log in as {credentials.user} / {credentials.password}
-  Portal     {credentials.portal_url}   to come, for {credentials.owner_user} / {credentials.owner_password}
   Relay      {credentials.relay_url}
   Tokens     {credentials.token_url}
-  Simulator  {credentials.simulator_url}/control/stats   stands in for Genesys and CXone
+  Simulator  {credentials.simulator_url}   stands in for Genesys and CXone
 
   Clients and their secrets: {credentials_file}
   Logs: {log_directory}
@@ -174,6 +173,11 @@ def _peak(row: Row) -> str:
     return f"{row.peak:,} / {row.limit.most_in_a_second:,}"
 
 
+def _told(row: Row, number: int) -> str:
+    """What the demo's own integrations tell; nobody tells of other programs."""
+    return _count(number) if row.has_traffic else "-"
+
+
 def _count(number: int) -> str:
     if number < WRITTEN_OUT:
         return f"{number:,}"
@@ -183,9 +187,9 @@ def _count(number: int) -> str:
 COLUMNS = (
     Column("client", _name),
     Column("sends", lambda row: row.pace),
-    Column("offered", lambda row: _count(row.offered)),
+    Column("offered", lambda row: _told(row, row.offered)),
     Column("relayed", lambda row: _count(row.relayed)),
-    Column("waiting", lambda row: _count(row.waiting)),
+    Column("waiting", lambda row: _told(row, row.waiting)),
     Column("refused", lambda row: _count(row.refused)),
     Column("held", _held),
     Column("counted", lambda row: _count(row.counted)),

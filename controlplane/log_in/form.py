@@ -11,6 +11,11 @@ NO_ADMINISTRATOR = "The password is right, but only administrators can log in he
 class AdministratorForm(AuthenticationForm):
     """Name and password of an administrator."""
 
+    error_messages = {
+        **AuthenticationForm.error_messages,
+        "invalid_login": "Wrong username or password. Capital and small letters differ in both.",
+    }
+
     def confirm_login_allowed(self, user: User) -> None:
         """Refuse whose password was right and who may not come in all the same.
 

@@ -47,7 +47,7 @@ def test_an_administrator_logs_in_by_keyboard_alone_and_sees_the_overview(locked
 def test_a_wrong_password_is_told_and_the_name_stays(locked, pictures):
     type_in(locked, "root", "something else")
 
-    expect(locked.get_by_text("Please enter the correct username and password")).to_be_visible()
+    expect(locked.get_by_text("Wrong username or password.")).to_be_visible()
     expect(field(locked, "Username")).to_have_value("root")
     pictures.take(locked, "log-in")
 

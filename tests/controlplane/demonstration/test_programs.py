@@ -27,7 +27,7 @@ def test_a_taken_port_is_named_with_what_to_do(demonstration, option, name):
         refuse_taken_ports(demonstration)
 
     assert str(refusal.value).startswith(f"Port {port} is in use. End what listens there")
-    assert str(refusal.value).endswith(f"manage.py demo {option} NUMBER")
+    assert str(refusal.value).endswith(f'make demo ARGS="{option} NUMBER"')
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_several_relay_processes_need_a_port_each(several):
         refuse_taken_ports(several)
 
     assert str(refusal.value).startswith(f"Port {several.operations_port + 2} is in use.")
-    assert str(refusal.value).endswith("manage.py demo --operations-port NUMBER")
+    assert str(refusal.value).endswith('make demo ARGS="--operations-port NUMBER"')
 
 
 def test_ports_beyond_the_last_are_refused(demonstration):

@@ -1,6 +1,7 @@
 import math
 from pathlib import Path
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -92,14 +93,29 @@ def test_held_times_are_bounds_in_milliseconds(p50, p99, shown):
     assert any(shown in text for text in rendered([row_of(held_p50_ms=p50, held_p99_ms=p99)], 100))
 
 
+def test_without_traffic_nobody_tells_what_was_offered_and_waits():
+    shown = "\n".join(rendered([row_of(pace="-", has_traffic=False)], 96))
+
+    assert "offered -" in shown
+    assert "waiting -" in shown
+    assert "relayed 5,000" in shown
+
+
+def test_no_line_of_the_welcome_is_wider_than_80_columns():
+    addresses = {"admin_url": "http://127.0.0.1:65535/admin/", "simulator_url": "http://127.0.0.1:65535"}
+    credentials = msgspec.structs.replace(credentials_with("secret"), user="admin", password="x" * 16, **addresses)
+
+    assert max(map(len, welcome(credentials, Path("c"), Path("l")).splitlines())) <= 80
+
+
 def test_the_welcome_has_every_address_and_log_in():
     credentials = credentials_with(client_secret="fgs_secret")
 
     text = welcome(credentials, Path("credentials.json"), Path("logs"))
 
-    for word in ("portal_url", "admin_url", "relay_url", "token_url", "owner_user / owner_password", "user / password"):
+    for word in ("admin_url", "relay_url", "token_url", "simulator_url", "user / password"):
         assert word in text
-    assert "fgs_secret" not in text
+    assert not any(word in text for word in ("fgs_secret", "owner_password"))
 
 
 def rendered(rows, width, relays=ONE, rows_of_terminal=60):
@@ -115,6 +131,7 @@ def row_of(**changes):
         "tenant": "acme",
         "platform": "genesys",
         "pace": "1,000/s",
+        "has_traffic": True,
         "floods": False,
         "limit": Limit(100, 20, 10),
         "offered": 1_234_567,

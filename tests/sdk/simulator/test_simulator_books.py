@@ -213,3 +213,7 @@ async def test_a_line_of_a_message_without_an_end_does_not_break_the_list(caller
 
     assert [line["message"] for line in await caller.received_when(1)] == ["one\ntwo"]
     assert json.dumps("one\ntwo") in (await caller.get("/control/received")).told
+
+
+async def test_whoever_opens_the_address_in_a_browser_is_told_where_to_look(caller):
+    assert "/control/stats has all counts" in (await caller.get("/")).told["detail"]

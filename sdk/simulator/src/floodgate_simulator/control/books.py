@@ -1,4 +1,4 @@
-"""``/control/received``, ``/control/stats`` and ``/control/reset``: what came, in full and in figures."""
+"""``/``, ``/control/received``, ``/control/stats`` and ``/control/reset``: what came, in full and in figures."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -20,10 +20,18 @@ CLOSE_ON_RESET = 1001
 def routes() -> list[web.RouteDef]:
     """All paths."""
     return [
+        web.get("/", show_what_there_is),
         web.get("/control/received", explained(list_received)),
         web.get("/control/stats", show_stats),
         web.post("/control/reset", explained(reset)),
     ]
+
+
+async def show_what_there_is(_request: web.Request) -> web.StreamResponse:
+    """Where to look, for whoever opens the address in a browser."""
+    sentence = "This stands in for Genesys Cloud CX and NICE CXone."
+    counts = "/control/stats has all counts, /control/received all messages, /control/health says whether it runs."
+    return web.json_response({"detail": f"{sentence} {counts}"})
 
 
 async def list_received(request: web.Request) -> web.StreamResponse:
