@@ -28,8 +28,8 @@ class Difference:
     yours: str
 
 
-class MadeFromField(forms.CharField):
-    """Holds what the form was made from; it is no value of the row, so nobody changes it."""
+class HiddenNoteField(forms.CharField):
+    """Holds what a form has to know of itself; it is no value of the row, so nobody changes it."""
 
     widget = forms.HiddenInput
 
@@ -49,7 +49,7 @@ class ChangesOnlyWhatItShowed(forms.Form):
     """
 
     instance: Any  # the row, as any model's form has it
-    made_from = MadeFromField(required=False)
+    made_from = HiddenNoteField(required=False)
     also_stored: Mapping[str, str] = {}
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -126,7 +126,7 @@ def _read(made_from: str) -> dict[str, str]:
     """
     try:
         texts = json.loads(made_from)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValidationError(NOT_SAID) from error
     if not isinstance(texts, dict):
         raise ValidationError(NOT_SAID)

@@ -5,6 +5,8 @@ from typing import Any
 
 from django import forms
 
+from tenants.forms.conflicts import HiddenNoteField
+
 ASKED = "Nothing is stored yet. Read above what the change ends, tick the box, and save again."
 
 
@@ -25,6 +27,7 @@ class AsksBeforeItEnds(forms.Form):
 
     instance: Any  # the row, as any model's form has it
     ends = AnswerField(required=False, label="Yes, do this")
+    asked_for = HiddenNoteField(required=False)  # the fields whose changes the answer is about
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         """Nothing has been asked yet."""
@@ -43,5 +46,15 @@ class AsksBeforeItEnds(forms.Form):
             return
         changed = {name: self.cleaned_data[name] for name in self.changed_data}
         self.endings = self.endings_of(stored, changed)
-        if self.endings and not self.cleaned_data["ends"]:
+        is_answered = self.cleaned_data["ends"] and set(changed) <= set(self.cleaned_data["asked_for"].split())
+        if self.endings and not is_answered:
+            self._show_question(changed)
             self.add_error(None, ASKED)
+
+    def _show_question(self, changed: dict[str, Any]) -> None:
+        """Show the box unticked: what was answered before was another question."""
+        data: Any = self.data
+        data = data.copy()  # a QueryDict, as forms of the admin have it
+        data.pop(self.add_prefix("ends"), None)
+        data[self.add_prefix("asked_for")] = " ".join(changed)
+        self.data = data

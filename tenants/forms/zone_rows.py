@@ -6,6 +6,7 @@ from typing import Any
 from django.http import QueryDict
 
 MOST_ROWS = 1000  # as many as Django's formsets read
+MOST_DIGITS = 9  # Python refuses to read thousands of digits
 
 
 def with_ids_of(data: QueryDict, prefix: str, stored: Mapping[str, Any]) -> QueryDict:
@@ -18,7 +19,11 @@ def with_ids_of(data: QueryDict, prefix: str, stored: Mapping[str, Any]) -> Quer
         prefix: of the formset's fields.
         stored: ids by name.
     """
-    matched, numbers = data.copy(), range(_number(data.get(f"{prefix}-TOTAL_FORMS", "")))
+    matched, count = data.copy(), _number(data.get(f"{prefix}-TOTAL_FORMS", ""))
+    if count is None:
+        matched[f"{prefix}-TOTAL_FORMS"] = ""  # Django says that it is missing
+        return matched
+    numbers = range(count)
     left = dict(stored)
     ids = [left.pop(data.get(f"{prefix}-{number}-name", "").strip(), "") for number in numbers]
     order = sorted(numbers, key=lambda number: ids[number] == "")
@@ -33,6 +38,6 @@ def with_ids_of(data: QueryDict, prefix: str, stored: Mapping[str, Any]) -> Quer
     return matched
 
 
-def _number(text: str) -> int:
-    """How many rows there are said to be; the formset refuses what is no number, and too many."""
-    return min(int(text), MOST_ROWS) if text.isdecimal() else 0
+def _number(text: str) -> int | None:
+    """How many rows there are said to be, where that is a number; the formset refuses too many."""
+    return min(int(text), MOST_ROWS) if text.isdecimal() and len(text) <= MOST_DIGITS else None

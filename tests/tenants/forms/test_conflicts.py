@@ -12,6 +12,7 @@ from tenants.actions.changes import as_text
 from tenants.actions.channels import change_channel
 from tenants.actions.policies import set_zones
 from tenants.admin.pages import ActionPages
+from tenants.forms.conflicts import NOT_SAID
 from tests.tenants.admin.test_versions import form as form_of_version
 from tests.tenants.factories import ChannelFactory, PolicyFactory
 
@@ -168,3 +169,20 @@ def test_of_two_who_save_at_once_one_is_asked(pages, acme, address):
         saver.join()
 
     assert sorted(answers) == [200, 302]
+
+
+@pytest.mark.parametrize("made_from", ["[" * 100_000, "1", "nothing", '"\\ud800"', '{"name": ' * 10_000])
+def test_a_form_that_says_nonsense_of_what_it_was_made_from_stores_nothing(pages, rows, address, made_from):
+    channel = rows["channel"]
+
+    answer = pages.post(address(channel), {**values_on(pages.get(address(channel))), "made_from": made_from})
+
+    assert NOT_SAID in answer.content.decode()
+
+
+@pytest.mark.parametrize("count", ["9" * 5_000, "-1", "", "x", "\N{SUPERSCRIPT TWO}", "1001"])
+def test_a_number_of_zones_that_is_none_or_too_large_is_refused_in_words(pages, rows, address, count):
+    draft = rows["policyversion"]
+    values = {**form_of_version(draft), **values_on(pages.get(address(draft))), "zones-TOTAL_FORMS": count}
+
+    assert pages.post(address(draft), values).status_code == 200

@@ -90,6 +90,18 @@ def test_nothing_is_stored_before_the_box_is_ticked_and_what_was_entered_stays(p
     assert (channel.name, channel.platform_channel) == ("other", "elsewhere")
 
 
+def test_an_answer_holds_for_what_was_asked_and_for_nothing_more(pages, opened, rows, address):
+    channel, other = rows["channel"], PlatformConnectionFactory.create(tenant=rows["tenant"], name="Other")
+    asked = pages.post(address(channel), {**values_on(pages.get(address(channel))), "name": "other"})
+    answered = {**values_on(asked), "ends": "on"}
+
+    again = pages.post(address(channel), {**answered, "platform_connection": other.pk})
+
+    assert len(again.context["adminform"].form.endings) == 2
+    assert not again.context["adminform"].form["ends"].value()
+    assert pages.post(address(channel), {**values_on(again), "ends": "on"}).status_code == 302
+
+
 def test_what_ends_nothing_is_stored_at_once(ends, rows):
     more = ChannelFactory.create(tenant=rows["tenant"])
 
