@@ -1,3 +1,6 @@
+import re
+from urllib.parse import urlencode
+
 import pytest
 
 from tests.browser.addresses import page_of
@@ -6,6 +9,7 @@ from tests.relay import records
 from tests.tenants.factories import ChannelFactory, PlatformConnectionFactory
 
 pytestmark = pytest.mark.django_db
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 @pytest.fixture(scope="module")
@@ -80,3 +84,18 @@ def test_nobody_but_administrators_has_a_platform_asked(client, alice, page, ask
 
     assert client.post(page).status_code in (302, 403)
     assert asked() == 0
+
+
+@pytest.mark.slow
+def test_on_web_itself_the_button_works_as_well(client, root, connection, page, web):
+    client.force_login(root)
+    session = f"sessionid={client.cookies['sessionid'].value}"
+    _, headers, body = web.ask(page, headers={"Cookie": session})
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', body.decode())[1]
+    cookies = f"{session}; {headers['Set-Cookie'].partition(';')[0]}"
+
+    status, _, body = web.ask(
+        page, form=urlencode({"csrfmiddlewaretoken": token}).encode(), headers={**FORM, "Cookie": cookies}
+    )
+
+    assert (status, "Works" in body.decode()) == (200, True)
