@@ -50,6 +50,10 @@ class ChannelPages(ActionPages):
         """What the platform calls it."""
         return channel.effective_platform_channel
 
+    def open_through(self, row: Channel) -> str:
+        """Those to the channel."""
+        return self.open_now(row.tenant_id, [row.pk])
+
     def endings(self, row: Channel, changed: dict[str, Any]) -> list[str]:
         """Another name, another platform connection, another scope."""
         sentences = {
@@ -58,7 +62,7 @@ class ChannelPages(ActionPages):
             "scope": f"Connections whose tokens lack {changed.get('scope')} are closed (4504).",
         }
         ending = [sentences[field] for field in sentences if changed.get(field)]
-        return [f"{sentence} {self.open_now(row.tenant_id, [row.pk])}" for sentence in ending]
+        return [f"{sentence} {self.open_through(row)}" for sentence in ending]
 
     def create_by_action(self, user: User, values: dict[str, Any]) -> Channel:
         """Make the channel."""

@@ -120,6 +120,7 @@ class ClientPages(ActionPages):
         client = self.row_or_404(request, object_id)
         if request.method != "POST":
             consequence = "Its open connections are closed within a second (4502). It may ask for new tokens at once."
+            consequence += f" {self.open_through(client)}"
             question = Question(f"End all tokens of {client}?", consequence, f"Revoke the tokens of {client}", "danger")
             return self.ask(request, client, question)
         actions.revoke_client_tokens(client, acting_user=acting_user(request))
@@ -132,6 +133,7 @@ class ClientPages(ActionPages):
         if request.method != "POST":
             consequence = (
                 "It gets no tokens, those it has are revoked, its connections are closed within a second (4502)."
+                f" {self.open_through(client)}"
             )
             return self.ask(request, client, Question(f"Disable {client}?", consequence, f"Disable {client}", "danger"))
         actions.disable_client(client, acting_user=acting_user(request))
@@ -165,6 +167,10 @@ class ClientPages(ActionPages):
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> HttpResponse:
         """Show the secret before anything else."""
         return self.secret_page(request, actions.IssuedSecret(obj, vars(obj).pop(SECRET)))
+
+    def open_through(self, row: OAuthClient) -> str:
+        """Those of the client."""
+        return self.open_now(row.tenant_id, client_id=row.client_id)
 
     def endings(self, row: OAuthClient, changed: dict[str, Any]) -> list[str]:
         """Channels that it may use no more."""

@@ -58,6 +58,10 @@ class ActionPages(ModelAdmin):
         """What new values of a stored row would end, a sentence each: people are asked before it is done."""
         return []
 
+    def open_through(self, row: Any) -> str:
+        """Say how many connections are open that a row's deletion would end; nothing where it would end none."""
+        return ""
+
     def open_now(self, tenant_id: Any, channels: list[Any] | None = None, client_id: str | None = None) -> str:
         """Say how many connections of a tenant are open: all, or on these channels, or of this client on them."""
         return open_now(tenant_id).sentence(channels=channels, client_id=client_id)
@@ -140,6 +144,7 @@ class ActionPages(ModelAdmin):
         _, counts, lacking, protected = super().get_deleted_objects(objs, request)
         named = {kind: count for kind, count in counts.items() if "relationship" not in str(kind)}
         rows = [f"{row._meta.verbose_name} {row}" for row in objs]  # noqa: SLF001 - Django documents it
+        rows += [sentence for row in objs if (sentence := self.open_through(row))]
         return rows, named, lacking, protected
 
     def delete_view(

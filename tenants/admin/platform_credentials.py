@@ -58,13 +58,16 @@ class PlatformCredentialPages(ActionPages):
         """Whether it can be sent; never what it is."""
         return credential.state if credential.encrypted_secret else ""
 
+    def open_through(self, row: PlatformCredential) -> str:
+        """Those through its platform connection: which of its credentials each uses, nobody tells."""
+        channels = [channel.pk for channel in row.platform_connection.channels.all()]
+        return f"On {row.platform_connection}: {self.open_now(row.tenant_id, channels)}"
+
     def endings(self, row: PlatformCredential, changed: dict[str, Any]) -> list[str]:
         """Switched off."""
         if changed.get("is_active") is not False:
             return []
-        channels = [channel.pk for channel in row.platform_connection.channels.all()]
-        sentence = f"Every connection that logged in with it is closed (4432). On {row.platform_connection}:"
-        return [f"{sentence} {self.open_now(row.tenant_id, channels)}"]
+        return [f"Every connection that logged in with it is closed (4432). {self.open_through(row)}"]
 
     def create_by_action(self, user: User, values: dict[str, Any]) -> PlatformCredential:
         """Add the credential to its platform connection."""

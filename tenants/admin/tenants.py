@@ -76,6 +76,7 @@ class TenantPages(ActionPages):
         tenant = self.row_or_404(request, object_id)
         if request.method != "POST":
             consequence = "Its clients get no tokens, and their open connections are closed within a second (4503)."
+            consequence += f" {self.open_now(tenant.pk)}"
             return self.ask(request, tenant, Question(f"Suspend {tenant}?", consequence, f"Suspend {tenant}", "danger"))
         suspend_tenant(tenant, acting_user=acting_user(request))
         return self.back_to(request, tenant, f"{tenant} is suspended.")

@@ -2,6 +2,7 @@ import pytest
 from django.urls import reverse
 
 from tenants.models.channels import Channel
+from tests.tenants.admin.answers import YES
 from tests.tenants.factories import ChannelFactory, PlatformConnectionFactory, PolicyFactory
 
 pytestmark = pytest.mark.django_db
@@ -57,7 +58,7 @@ def test_while_no_tenant_is_chosen_each_choice_says_whose_it_is(pages, acme):
 def test_a_change_and_a_deletion_are_logged(pages, acme, address, audit_entries):
     channel = ChannelFactory.create(tenant=acme, name="chat")
 
-    pages.post(address(channel), form(channel.platform_connection, scope="webchat:send", ends="on"))
+    pages.post(address(channel), form(channel.platform_connection, scope="webchat:send", **YES))
     pages.post(address(channel, "delete"), {"post": "yes"})
 
     assert audit_entries("channel_changed")[0].changes == {"scope": ["", "webchat:send"]}

@@ -3,6 +3,7 @@ from django.urls import reverse
 
 from tenants.models.platform_connections import PlatformConnection
 from tenants.models.platform_credentials import CredentialState
+from tests.tenants.admin.answers import YES
 from tests.tenants.factories import ChannelFactory, PlatformConnectionFactory, secret_of
 
 pytestmark = pytest.mark.django_db
@@ -64,7 +65,7 @@ def test_b4_a_changed_host_asks_for_the_credential_in_the_same_step(pages, row, 
 
 
 def test_b4_with_the_credential_the_host_changes(pages, row, address):
-    pages.post(address(row), form(region="mypurecloud.de", ends="on", **CREDENTIAL))
+    pages.post(address(row), form(region="mypurecloud.de", **YES, **CREDENTIAL))
 
     row.refresh_from_db()
     assert (row.region, row.credential_state) == ("mypurecloud.de", CredentialState.STORED)
@@ -101,7 +102,7 @@ def test_half_an_access_key_is_refused(half, pages, row, address):
 def test_a_change_leaves_the_credential(pages, row, address, audit_entries):
     before = row.credentials.get().encrypted_secret
 
-    pages.post(address(row), form(is_active="", ends="on"))
+    pages.post(address(row), form(is_active="", **YES))
 
     row.refresh_from_db()
     assert (row.is_active, row.credentials.get().encrypted_secret) == (False, before)
@@ -135,7 +136,7 @@ def test_cxone_without_its_tenant_is_refused_with_what_to_do(pages, acme):
 def test_one_that_was_stored_before_that_was_refused_can_be_switched_off(pages, row, address):
     PlatformConnection.objects.update(platform="cxone", region="")
 
-    pages.post(address(row), form(platform="cxone", region="", is_active="", ends="on"))
+    pages.post(address(row), form(platform="cxone", region="", is_active="", **YES))
 
     row.refresh_from_db()
     assert not row.is_active

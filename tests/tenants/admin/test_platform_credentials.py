@@ -2,6 +2,7 @@ import pytest
 from django.urls import reverse
 
 from tenants.models.platform_credentials import PlatformCredential
+from tests.tenants.admin.answers import YES
 from tests.tenants.factories import CredentialFactory, PlatformConnectionFactory, PolicyFactory, secret_of
 
 pytestmark = pytest.mark.django_db
@@ -93,7 +94,7 @@ def test_c2_where_a_host_changes_the_credentials_to_enter_anew_are_named(pages, 
     for name in ("First", "Second"):
         CredentialFactory.create(platform_connection=account, name=name)
 
-    moved = {"name": "Genesys", "platform": "genesys", "region": "mypurecloud.de", "is_active": "on", "ends": "on"}
+    moved = {"name": "Genesys", "platform": "genesys", "region": "mypurecloud.de", "is_active": "on", **YES}
     answer = pages.post(address(account), moved, follow=True)
 
     [told, *_] = [str(message) for message in answer.context["messages"]]

@@ -42,6 +42,17 @@ def ends(pages, opened, rows, address):
     return save
 
 
+@pytest.fixture
+def asked(pages, opened, rows, address):
+    """What the page of a row's button asks, by the row's kind and the button."""
+
+    def page_of(words):
+        kind, button = words.split()
+        return pages.get(address(rows[kind], button)).content.decode()
+
+    return page_of
+
+
 def test_another_slug(ends, rows):
     [sentence] = ends("tenant", slug="other")
 
@@ -115,3 +126,18 @@ def test_where_redis_does_not_answer_nobody_can_tell_how_many(ends, rows, settin
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
 
     assert "nobody can tell how many connections are open" in ends("channel", name="other")[0]
+
+
+@pytest.mark.parametrize(
+    ("page", "told"),
+    [
+        ("tenant suspend", "Open now: 3."),
+        ("oauthclient disable", "Open now: 2."),
+        ("oauthclient revoke-tokens", "Open now: 2."),
+        ("oauthclient delete", "Open now: 2."),
+        ("channel delete", "Open now: 3."),
+        ("platformcredential delete", "No connection is open now."),
+    ],
+)
+def test_each_page_that_asks_before_connections_end_says_how_many_are_open(asked, page, told):
+    assert told in asked(page)
