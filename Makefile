@@ -4,7 +4,7 @@ BIN := .venv/bin
 BOOTSTRAP := $(PYTHON) .ci/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test conformance soak lint format bench lock clean
+.PHONY: help demo check test conformance soak lint format bench lock clean
 
 help:  ## what there is
 	@grep -E '^[a-z]+: .*##|^[a-z]+:  ##' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -12,6 +12,11 @@ help:  ## what there is
 demo:  ## start everything on this machine; TRAFFIC=0 starts it quiet, DEMO_WORKERS=4 with four relay processes
 	@$(BOOTSTRAP) requirements.txt
 	@exec $(BIN)/python manage.py demo $(ARGS)
+
+check: lint  ## style, types, contracts and the tests of pure code, in a minute
+	@$(BIN)/pytest -n 2 $(PURE) -m "not bench and not conformance and not soak" $(ARGS)
+
+PURE := tests/architecture tests/documentation/test_numbers.py $(addprefix tests/relay/,platforms protocol simulation throttle)
 
 test: lint  ## all checks and tests, at most ten minutes
 	@$(BOOTSTRAP) requirements-dev.txt chromium node
